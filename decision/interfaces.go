@@ -1,0 +1,51 @@
+package decision
+
+import (
+	"context"
+	"errors"
+
+	"github.com/nextbest/nextbest/features"
+)
+
+// FeatureSource reads what a decision needs to know about a user.
+type FeatureSource interface {
+	// Fetch returns one Raw per name, in order, in one round trip. It ends by ctx's deadline; a late or unreachable
+	// store is an error, an unknown user is not. The result is the caller's.
+	Fetch(ctx context.Context, user string, names []string) ([]features.Raw, error)
+}
+
+// Recorder is where decisions become durable.
+type Recorder interface {
+	// Record returns once the decision is as durable as d says, or with an error when it is not known to be: then the
+	// decision must not be answered. It keeps nothing of r.
+	Record(ctx context.Context, r *Record, d Durability) error
+	// Find returns the decision of an event id, or nil when the log has none. What it returns was durable.
+	Find(ctx context.Context, loop, eventID string) (*Record, error)
+}
+
+// Snapshots gives the snapshot to decide with, without blocking.
+type Snapshots interface {
+	// Current returns the newest published snapshot, and false when there is no such loop or it has none yet.
+	Current(loop string) (*Snapshot, bool)
+}
+
+// Errors of a decision. They are wrapped with what was attempted; InputError says more about ErrInvalid.
+var (
+	ErrUnknownLoop   = errors.New("no such loop")
+	ErrNotFound      = errors.New("no such event")
+	ErrEventConflict = errors.New("this event id was used for another request")
+	ErrUnavailable   = errors.New("the event log cannot take the decision")
+	ErrInvalid       = errors.New("invalid request")
+)
+
+// InputError is a request that cannot be decided: which field, and why. errors.Is(err, ErrInvalid) holds.
+type InputError struct {
+	Field   string // as in the REST body: actions[2].features.price
+	Problem string
+}
+
+// Error implements error.
+func (e *InputError) Error() string { return e.Field + ": " + e.Problem }
+
+// Unwrap makes every InputError an ErrInvalid.
+func (e *InputError) Unwrap() error { return ErrInvalid }
