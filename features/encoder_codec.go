@@ -86,8 +86,8 @@ func (e *Encoder) UnmarshalBinary(b []byte) error {
 
 func (d *decoder) view() *View {
 	v := &View{intercept: d.bool(), byName: map[string]*field{}}
-	terms := d.count(0)
-	if terms == 0 || terms > 1<<24 {
+	terms := d.count(1) // each is named by at least a byte
+	if terms == 0 {
 		d.fail()
 		return v
 	}
@@ -134,7 +134,7 @@ func (d *decoder) field(terms []TermInfo) *field {
 				return f
 			}
 			terms[at] = TermInfo{Numeric: true, Indicator: n.indicator, WhenMissing: n.whenMissing}
-			n.anchors = append(n.anchors, math.Float64frombits(d.uint64()))
+			n.anchors = append(n.anchors, d.float())
 		}
 		if len(n.anchors) == 0 || n.whenMissing && n.indicator < 0 {
 			d.fail()
@@ -217,13 +217,16 @@ func (d *decoder) string() string {
 	return s
 }
 
-func (d *decoder) uint64() uint64 {
+func (d *decoder) float() float64 {
 	if len(d.b) < 8 {
 		d.fail()
 		return 0
 	}
-	x := binary.LittleEndian.Uint64(d.b)
+	x := math.Float64frombits(binary.LittleEndian.Uint64(d.b))
 	d.b = d.b[8:]
+	if !finite(x) {
+		d.fail()
+	}
 	return x
 }
 

@@ -9,8 +9,11 @@ import (
 // the log always supports judging another policy.
 const DefaultFloor = 0.01
 
+// DefaultEpsilon is the share of evenly spread choices of an ε-greedy policy that does not name one.
+const DefaultEpsilon = 0.05
+
 // DefaultExploration returns what a new loop explores with.
-func DefaultExploration() Exploration { return squareCB{gamma: defaultGamma, floor: DefaultFloor} }
+func DefaultExploration() Exploration { return squareCB{gamma: DefaultGamma, floor: DefaultFloor} }
 
 // uniform chooses every action alike.
 type uniform struct{}
