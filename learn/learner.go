@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"github.com/nextbest/nextbest/decision"
-	"github.com/nextbest/nextbest/eventlog"
 )
 
 // Options tune a Learner.
@@ -49,6 +47,7 @@ type Learner struct {
 	tail    *tail
 	served  atomic.Pointer[map[string]*served] // copied to be changed; only the tail's goroutine does
 	applied atomic.Uint64                      // position of the next record to be folded
+	atEnd   atomic.Int64                       // when the tail was last at the end of the log
 	notice  notice                             // of a change of served
 	stop    context.CancelFunc
 	done    chan struct{}
@@ -63,7 +62,7 @@ type served struct {
 	snapshot   atomic.Pointer[decision.Snapshot]
 	definition atomic.Pointer[Definition]
 	status     atomic.Pointer[Status]
-	since      atomic.Uint64 // position of the loop change that the snapshot, or its refusal, is after
+	since      atomic.Uint64 // position after the loop change that the snapshot, or its refusal, came with
 }
 
 // Start recovers from the newest good checkpoint and the log's tail, and returns once every loop in force has a
@@ -163,13 +162,6 @@ func (n *notice) tell() {
 	}
 }
 
-// isEnd reports whether a cursor has nothing more at present.
-func isEnd(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
-}
-
 func unix(t time.Time) int64 { return t.UnixNano() }
 
 func timeOf(nanos int64) time.Time { return time.Unix(0, nanos) }
-
-var _ = eventlog.Position(0)

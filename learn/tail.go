@@ -18,9 +18,9 @@ type tail struct {
 	cursor      Cursor
 	loops       map[string]*publisher // of the loops in force
 	order       []string              // their names, sorted
-	checkpoints checkpoints
-	live        bool // the log has been folded to its end once: cuts may be made
-	stalled     bool // the last record could not be folded: the log could not be read again
+	checkpoints checkpointer
+	looked      time.Time // when publishDue last looked at the loops
+	refreshed   time.Time // when the statuses were last made
 }
 
 // retry is the pause after the log could not be read.
@@ -29,7 +29,7 @@ const retry = time.Second
 func newTail(l *Learner, f *fold) *tail {
 	return &tail{
 		Learner: l, fold: f, cursor: l.log.Tail(f.next), loops: make(map[string]*publisher),
-		checkpoints: checkpoints{dir: l.o.Dir, every: l.o.CheckpointEvery, written: f.next},
+		checkpoints: checkpointer{dir: l.o.Dir, every: l.o.CheckpointEvery, written: f.next},
 	}
 }
 
@@ -41,19 +41,18 @@ func (t *tail) start(ctx context.Context) error {
 	if err := t.drain(ctx); err != nil {
 		return err
 	}
-	t.live = true
 	for _, name := range t.order {
 		p := t.loops[name]
 		if err := t.cut(ctx, p); err != nil {
 			return err
 		}
 		for p.pending != 0 {
-			if err := t.step(ctx, retry); err != nil {
+			if err := t.step(ctx); err != nil {
 				return err
 			}
 		}
 	}
-	t.refresh()
+	t.refresh(0)
 	return ctx.Err()
 }
 
@@ -79,7 +78,7 @@ func (t *tail) drain(ctx context.Context) error {
 // run follows the log until ctx is done.
 func (t *tail) run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if err := t.step(ctx, t.pause()); err != nil && ctx.Err() == nil {
+		if err := t.step(ctx); err != nil && ctx.Err() == nil {
 			t.o.Logger.Error("learner: the event log cannot be read", "error", err)
 			sleep(ctx, retry)
 			t.cursor.Close()
@@ -88,7 +87,7 @@ func (t *tail) run(ctx context.Context) error {
 		t.publishDue(ctx)
 		t.checkpointDue()
 	}
-	t.refresh()
+	t.refresh(0)
 	t.close()
 	return t.lastCheckpoint()
 }
@@ -99,15 +98,13 @@ func (t *tail) close() {
 	}
 }
 
-// step folds the next record, waiting for it for at most the given time.
-func (t *tail) step(ctx context.Context, wait time.Duration) error {
+// step folds the next record, or waits until there is one or something else to do.
+func (t *tail) step(ctx context.Context) error {
 	pos, payload, err := t.cursor.TryNext()
 	if errors.Is(err, io.EOF) {
-		t.refresh()
-		if wait <= 0 {
-			return nil
-		}
-		waiting, cancel := context.WithTimeout(ctx, wait)
+		t.atEnd.Store(time.Now().UnixNano())
+		t.refresh(refreshEvery)
+		waiting, cancel := context.WithTimeout(ctx, t.pause())
 		pos, payload, err = t.cursor.Next(waiting)
 		cancel()
 		if err != nil && waiting.Err() != nil {
