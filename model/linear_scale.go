@@ -34,13 +34,11 @@ func newScaling(info []features.TermInfo, first, second []float64) *scaling {
 		case t.Indicator >= 0:
 			n = first[t.Indicator]
 		}
-		if !(n >= 0.5) { // a weight this small is rounding, left by examples taken out again
-			continue
-		}
+		// The anchor, at v = 0, is a value that was seen, and counts as one observation more: a first example or two
+		// must not pass their tiny spread off as the feature's.
+		n = max(n, 0) + 1
 		mean := first[j] / n
 		variance := second[j]/n - float64(mean*mean)
-		// Below the rounding of its own terms a variance tells nothing.
-		variance = max(variance, 1e-14*float64(mean*mean))
 		if !(variance > 0) || math.IsInf(variance, 0) {
 			continue
 		}
