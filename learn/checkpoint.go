@@ -54,7 +54,9 @@ func openCheckpoint(b []byte) ([]byte, error) {
 	return b[headerBytes:], nil
 }
 
-func checkpointName(next eventlog.Position) string { return fmt.Sprintf("%020d%s", next, checkpointSuffix) }
+func checkpointName(next eventlog.Position) string {
+	return fmt.Sprintf("%020d%s", next, checkpointSuffix)
+}
 
 // writeCheckpoint makes the file appear whole or not at all, even if the power fails, then drops the oldest.
 func writeCheckpoint(dir string, next eventlog.Position, b []byte) error {
