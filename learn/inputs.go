@@ -7,7 +7,6 @@ import (
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/eventlog"
 	"github.com/nextbest/nextbest/features"
-	"github.com/nextbest/nextbest/model"
 )
 
 // holdsTogether refuses a decision whose indexes lead nowhere: what the kernel made always passes.
@@ -36,20 +35,20 @@ func newEvent(pos eventlog.Position, now int64, r *decision.Record) *event {
 	return e
 }
 
-// modelInputs returns what a model sees of a decision: the features that were used are those that are learned from,
-// never ones read again. Features of the catalogue's actions are those of the definition in force; an action that has
-// left the catalogue has none.
-func modelInputs(l *decision.Loop, r *decision.Record) (features.Set, []model.Candidate) {
-	context := l.Schema.MergeForModel(nil, r.Context, r.User)
-	actions := make([]model.Candidate, len(r.Actions))
-	for i, a := range r.Actions {
-		f := a.Features
-		if r.FromCatalogue {
-			f = catalogueFeatures(l, i, a.ID)
+// look returns what a model sees of a decision: the features that were used are those that are learned from, never ones
+// read again. Features of the catalogue's actions are those of the definition in force; an action that has left the
+// catalogue has none.
+func look(l *decision.Loop, r *decision.Record) *decision.View {
+	in := r.Input
+	if in.FromCatalogue {
+		in.Actions = make([]decision.Action, len(r.Actions))
+		for i, a := range r.Actions {
+			in.Actions[i] = decision.Action{ID: a.ID, Features: catalogueFeatures(l, i, a.ID)}
 		}
-		actions[i] = model.Candidate{ID: a.ID, Features: l.Schema.MergeAction(nil, f)}
 	}
-	return context, actions
+	v := new(decision.View)
+	v.Set(l, &in)
+	return v
 }
 
 // catalogueFeatures finds an action in the catalogue, which is nearly always as it was at the decision.

@@ -11,12 +11,6 @@ import (
 	logv1 "github.com/nextbest/nextbest/proto/gen/nextbest/log/v1"
 )
 
-// Entry is one record of an event's history.
-type Entry struct {
-	Position eventlog.Position
-	Record   *logv1.Record
-}
-
 // RewardOutcome says what became of the reward at a position.
 type RewardOutcome struct {
 	Position eventlog.Position
@@ -45,7 +39,7 @@ type JoinedEvent struct {
 // Join joins one event's history, in the order of the log, as the learner does, with the same code. It knows the times
 // of this history alone: where clocks went back in between, the learner, which goes by the largest time of the whole
 // loop, may call a reward at the very end of the window late that Join calls joined.
-func Join(spec *RewardSpec, history []Entry, now time.Time) (JoinedEvent, error) {
+func Join(spec *RewardSpec, history []eventlog.Entry, now time.Time) (JoinedEvent, error) {
 	j := joining{spec: spec, now: math.MinInt64}
 	for _, h := range history {
 		if err := j.add(h); err != nil {
@@ -69,7 +63,7 @@ type joining struct {
 
 var errForeign = errors.New("not a record of an event")
 
-func (j *joining) add(h Entry) error {
+func (j *joining) add(h eventlog.Entry) error {
 	j.now = max(j.now, h.Record.GetTimeUnixNanos())
 	j.expire()
 	switch body := h.Record.Body.(type) {
@@ -92,7 +86,7 @@ func (j *joining) add(h Entry) error {
 	return nil
 }
 
-func (j *joining) decide(h Entry) error {
+func (j *joining) decide(h eventlog.Entry) error {
 	if j.event != nil {
 		return nil // The first counts; the learner skips a second as well.
 	}

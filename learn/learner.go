@@ -51,7 +51,6 @@ type Learner struct {
 	notice  notice                             // of a change of served
 	stop    context.CancelFunc
 	done    chan struct{}
-	closing sync.Once
 	closed  error
 }
 

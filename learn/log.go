@@ -68,3 +68,17 @@ func scan(ctx context.Context, log Source, before eventlog.Position, visit visit
 	}
 	return ctx.Err()
 }
+
+// NewEventLog returns the local event log as the learner needs it.
+func NewEventLog(e *eventlog.Events) EventLog { return events{e} }
+
+type events struct{ *eventlog.Events }
+
+func (e events) Tail(from eventlog.Position) Cursor { return e.NewReader(from) }
+
+// NewSource returns a local event log for reading, as replay needs it.
+func NewSource(l *eventlog.Log) Source { return source{l} }
+
+type source struct{ *eventlog.Log }
+
+func (s source) Tail(from eventlog.Position) Cursor { return s.NewReader(from) }

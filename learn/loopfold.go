@@ -102,10 +102,10 @@ func (l *loopFold) tally(r *decision.Record) {
 
 // encode extends the estimator's encoder and keeps the served actions as examples.
 func (l *loopFold) encode(e *event, r *decision.Record) {
-	context, actions := modelInputs(l.definition.Loop, r)
-	l.estimator.Observe(context, actions)
+	v := look(l.definition.Loop, r)
+	l.estimator.Observe(v.Context, v.Candidates)
 	for i := range e.slots {
-		x := l.estimator.Encode(context, actions[r.Choices[i].Served()])
+		x := l.estimator.Encode(v.Context, v.Candidates[r.Choices[i].Served()])
 		e.slots[i].example = pack(&x)
 	}
 }

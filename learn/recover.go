@@ -10,8 +10,6 @@ import (
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
-
-	"github.com/nextbest/nextbest/eventlog"
 )
 
 // restore returns the fold of the newest good checkpoint in dir, or an empty one. Checkpoints that are refused are said

@@ -139,26 +139,26 @@ func (h *delays) decode(d *decoder) {
 	d.counts(h.buckets[:])
 }
 
-func (v *event) encode(e *encoder) {
-	e.string(v.id)
-	e.uvarint(uint64(v.position))
-	e.varint(v.opened)
-	e.flags(v.deferred, v.activated, v.learned, v.ripe, v.counted)
-	e.uvarint(uint64(len(v.slots)))
-	for i := range v.slots {
-		e.string(v.slots[i].id)
-		e.bytes(v.slots[i].example)
-		e.float(v.slots[i].counted)
+func (e *event) encode(to *encoder) {
+	to.string(e.id)
+	to.uvarint(uint64(e.position))
+	to.varint(e.opened)
+	to.flags(e.deferred, e.activated, e.learned, e.ripe, e.counted)
+	to.uvarint(uint64(len(e.slots)))
+	for i := range e.slots {
+		to.string(e.slots[i].id)
+		to.bytes(e.slots[i].example)
+		to.float(e.slots[i].counted)
 	}
-	e.uvarint(uint64(len(v.rewards)))
-	for i := range v.rewards {
-		r := &v.rewards[i]
-		e.uvarint(uint64(r.position))
-		e.string(r.id)
-		e.float(r.value)
-		e.varint(r.at)
-		e.uvarint(uint64(r.slot))
-		e.uvarint(uint64(r.metric))
+	to.uvarint(uint64(len(e.rewards)))
+	for i := range e.rewards {
+		r := &e.rewards[i]
+		to.uvarint(uint64(r.position))
+		to.string(r.id)
+		to.float(r.value)
+		to.varint(r.at)
+		to.uvarint(uint64(r.slot))
+		to.uvarint(uint64(r.metric))
 	}
 }
 
