@@ -1,7 +1,7 @@
 package loop
 
 import (
-	"fmt"
+	"errors"
 	"math"
 	"path/filepath"
 	"slices"
@@ -30,12 +30,13 @@ func (c *compiler) definition(root *node) *learn.Definition {
 	}
 	l.Salt = salt(root)
 	l.Actions = c.catalogue(root.key("actions"), &l.Schema)
-	l.UserNames = userNames(&l.Schema)
+	l.UserNames = l.Schema.UserFieldNames()
+	reward := c.reward(root.key("reward"))
 	return &learn.Definition{
 		Loop:         l,
-		Reward:       c.reward(root.key("reward")),
+		Reward:       reward,
 		RewardSync:   decision.Durability(root.key("durability").key("reward").index(durabilityWords)),
-		NewEstimator: newEstimator,
+		NewEstimator: newEstimator(reward.Default),
 	}
 }
 
@@ -58,13 +59,19 @@ func salt(root *node) uint64 {
 	return xxhash.Sum64String(root.key("name").text)
 }
 
+// schema returns the declarations. User features share the model's coordinates with those of the request.
 func (c *compiler) schema(n *node) features.Schema {
-	return features.Schema{
-		Context:    c.fields(n.key("context"), "features.context"),
-		User:       c.fields(n.key("user"), "features.user"),
-		Action:     c.fields(n.key("action"), "features.action"),
-		Undeclared: features.Undeclared(n.key("undeclared").index(undeclaredWords)),
+	context := c.fields(n.key("context"), "features.context")
+	user := c.fields(n.key("user"), "features.user")
+	action := c.fields(n.key("action"), "features.action")
+	c.roomy(n.at, "features.context and features.user", context, user)
+	c.roomy(n.key("action").at, "features.action", action)
+	undeclared := features.Undeclared(n.key("undeclared").index(undeclaredWords))
+	s, err := features.NewSchema(context, user, action, undeclared)
+	if err != nil && len(c.found) == 0 { // what it refuses was found above, with its place
+		c.addf(n.at, "features: %v", err)
 	}
+	return s
 }
 
 // fields returns the declarations of one part, by name.
@@ -100,28 +107,16 @@ func (c *compiler) reserved(e entry, path string) {
 // typed returns a value as its declaration wants it.
 func (c *compiler) typed(n *node, f features.Field, path string) features.Value {
 	v := n.value()
-	if f.Type == features.VectorType && v.Kind() == features.Texts && len(v.Texts()) == 0 {
-		v = features.NumbersValue(nil)
-	}
-	if problem := mismatch(f, v); problem != "" {
-		c.addf(n.at, "%s: %s", path, problem)
+	one := features.Schema{Action: []features.Field{{Name: f.Name, Type: f.Type, Dim: f.Dim}}}
+	var wrong *features.CheckError
+	if errors.As(one.CheckAction(features.Set{{Name: f.Name, Value: v}}), &wrong) {
+		advice := ""
+		if f.Type == features.CategoryType && n.form != list {
+			advice = ": put it in quotes"
+		}
+		c.addf(n.at, "%s: %s%s", path, wrong.Problem, advice)
 	}
 	return v
-}
-
-// mismatch says how a value differs from its declaration, "" when it does not.
-func mismatch(f features.Field, v features.Value) string {
-	want := [...]features.Kind{features.Number, features.Text, features.Flag, features.Numbers, features.Texts}[f.Type]
-	got := v.Kind()
-	switch {
-	case got == want && want == features.Numbers && len(v.Numbers()) != f.Dim:
-		return fmt.Sprintf("the vector has %d numbers, but dim is %d", len(v.Numbers()), f.Dim)
-	case got == want:
-		return ""
-	case want == features.Text && got != features.Numbers && got != features.Texts:
-		return "a category is a text, this is a " + got.String() + ": put it in quotes"
-	}
-	return "the feature is a " + typeWords[f.Type] + " (" + want.String() + "), this is a " + got.String()
 }
 
 // value returns a checked node as a feature's value. An empty list is one of texts.

@@ -3,6 +3,8 @@ package loop
 import (
 	"strconv"
 	"time"
+
+	"github.com/nextbest/nextbest/features"
 )
 
 // Limits of a loop file. Those that a request has as well are the same there (proto/nextbest/v1).
@@ -10,8 +12,8 @@ const (
 	maxActions  = 1000
 	maxFeatures = 256
 	maxName     = 128 // bytes of an action's id or a feature's name
-	maxText     = 1024
-	maxList     = 4096
+	maxText     = features.MaxText
+	maxList     = features.MaxVector
 	maxMetrics  = 32
 	day         = 24 * time.Hour
 )
@@ -71,7 +73,7 @@ func fieldShape(user bool) shape {
 			doc:    "Stands in where the value is missing, stale or malformed; of the declared type.",
 			reason: "None: a missing value then adds nothing to an action's score, which is right when nothing is known."},
 		{name: "dim", required: true, only: "type", onlyValue: vector,
-			shape: shape{kind: integerKind, typed: "whole number from 1 to 4096", limited: true, min: 1, max: maxList},
+			shape: shape{kind: integerKind, typed: "whole number from 1 to 255", limited: true, min: 1, max: maxTerms - 1},
 			doc:   "How many numbers the vector has."},
 	}
 	if user {
