@@ -71,6 +71,9 @@ func (c *compiler) schema(n *node) features.Schema {
 	if err != nil && len(c.found) == 0 { // what it refuses was found above, with its place
 		c.addf(n.at, "features: %v", err)
 	}
+	if err != nil {
+		return features.Schema{Context: context, User: user, Action: action, Undeclared: undeclared}
+	}
 	return s
 }
 

@@ -70,9 +70,11 @@ func sources(dir string) ([]source, error) {
 		}
 		found = append(found, s)
 	}
-	slices.SortStableFunc(found, func(a, b source) int { return strings.Compare(a.name, b.name) })
+	slices.SortStableFunc(found, byName)
 	return single(found), nil
 }
+
+func byName(a, b source) int { return strings.Compare(a.name, b.name) }
 
 // loopName returns the name of the loop that a file defines, and whether it is a loop file by its name.
 func loopName(file string) (string, bool) {

@@ -44,6 +44,8 @@ type key struct {
 	required bool
 	// fallback is the default, written as in a file; "" where there is none.
 	fallback string
+	// derived says in words what the default is where it depends on the rest of the file.
+	derived string
 	// doc says what the key is; reason says why the default is what it is, or why there is none.
 	doc, reason string
 	// only names another key of the same object and the value it must have for this key to have a meaning.
