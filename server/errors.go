@@ -56,7 +56,9 @@ func fail(r Reason, cause error) error { return &failure{reason: r, cause: cause
 func refuse(r Reason, detail string) error { return &failure{reason: r, detail: detail} }
 
 // invalid refuses a field.
-func invalid(field, problem string) error { return &decision.InputError{Field: field, Problem: problem} }
+func invalid(field, problem string) error {
+	return &decision.InputError{Field: field, Problem: problem}
+}
 
 // classify is the registry: it says what an error of any part is to callers. ctx is that of the call: once it is
 // done, being unavailable is only how that shows.
