@@ -18,12 +18,13 @@ const (
 	UnknownMetric                     // names a metric that its loop does not have
 	OutOfRange                        // outside the loop's range of values
 	NotFinite                         // NaN or infinite
+	TooMany                           // beyond MaxRewardsPerEvent
 	outcomes                          // their number
 )
 
 var outcomeNames = [outcomes]string{
 	"joined", "duplicate", "conflict", "late", "early", "orphan", "awaiting_activation", "not_activated", "not_learned",
-	"unknown_slot", "unknown_metric", "out_of_range", "not_finite",
+	"unknown_slot", "unknown_metric", "out_of_range", "not_finite", "too_many",
 }
 
 // String returns the outcome as the API and the counters name it.
