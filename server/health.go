@@ -32,7 +32,7 @@ func (s *Server) readiness() readiness {
 	if s.stopping.Load() {
 		check("server", "is stopping")
 	}
-	check("log", s.deps.Log.LogState().Failure)
+	check("log", problemOf(s.deps.Log.Stats().Failed))
 	names := s.deps.Loops.Loops()
 	if len(names) == 0 {
 		check("loops", "there is no loop")
@@ -45,6 +45,13 @@ func (s *Server) readiness() readiness {
 		check("loop "+name, problem)
 	}
 	return r
+}
+
+func problemOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 func (s *Server) serveHealthz(w http.ResponseWriter, _ *http.Request) {

@@ -23,7 +23,8 @@ type scrape struct {
 	running, ready                          metric.Int64ObservableGauge
 	decisions, activations, events          metric.Int64ObservableCounter
 	fallbacks, excluded, defaulted          metric.Int64ObservableCounter
-	poison, refusedModels, logDamaged       metric.Int64ObservableCounter
+	poison, refusedModels                   metric.Int64ObservableCounter
+	logDamaged, logErrors                   metric.Int64ObservableCounter
 	rewards, openEvents, held, reloadOK     metric.Int64ObservableGauge
 	snapshotNumber, snapshotEvents          metric.Int64ObservableGauge
 	lagRecords                              metric.Int64ObservableGauge
@@ -95,6 +96,7 @@ func (s *scrape) makeLog() {
 	s.logBytes = s.gauge("log_size_bytes", "Size of the event log on disk.")
 	s.logSegments = s.gauge("log_segments", "Files of the event log.")
 	s.logDamaged = s.counter("log_damaged_frames", "Damaged frames found in the event log, and skipped.")
+	s.logErrors = s.counter("log_errors", "Writes and syncs of the event log that failed.")
 	s.logQueue = s.gauge("log_queue_bytes", "Bytes that the event log has accepted and not written yet.")
 	s.logBad = s.gauge("log_failed", "1 while the event log takes no records.")
 	s.syncAge = s.seconds("log_sync_age", "Time since the event log was last synced to disk.")
@@ -144,12 +146,13 @@ func counts(o metric.Observer, c metric.Int64ObservableCounter, loop, label stri
 }
 
 func (s *scrape) collectLog(o metric.Observer, now time.Time) {
-	log := s.deps.Log.LogState()
+	log := s.deps.Log.Stats()
 	o.ObserveInt64(s.logBytes, log.Bytes)
 	o.ObserveInt64(s.logSegments, int64(log.Segments))
-	o.ObserveInt64(s.logDamaged, int64(log.DamagedFrames))
-	o.ObserveInt64(s.logQueue, log.QueueBytes)
-	o.ObserveInt64(s.logBad, oneIf(log.Failure != ""))
+	o.ObserveInt64(s.logDamaged, int64(log.Damaged))
+	o.ObserveInt64(s.logErrors, int64(log.WriteErrors+log.SyncErrors))
+	o.ObserveInt64(s.logQueue, int64(log.QueuedBytes))
+	o.ObserveInt64(s.logBad, oneIf(log.Failed != nil))
 	if !log.LastSync.IsZero() {
 		o.ObserveFloat64(s.syncAge, now.Sub(log.LastSync).Seconds())
 	}

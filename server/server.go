@@ -31,7 +31,7 @@ import (
 	"google.golang.org/grpc/health"
 )
 
-// Server serves both protocols. Use it as New, Listen (or not: Run does it), Run.
+// Server serves both protocols. Use it as New, Listen (or not: Serve does it), Serve.
 type Server struct {
 	config   Config
 	deps     Deps
@@ -112,9 +112,9 @@ func (s *Server) GRPCAddr() net.Addr { return s.grpcListener.Addr() }
 // HTTPAddr returns where REST listens, after Listen.
 func (s *Server) HTTPAddr() net.Addr { return s.httpListener.Addr() }
 
-// Run listens unless Listen was called, and serves until ctx is done or a listener fails; then it shuts down within
+// Serve listens unless Listen was called, and serves until ctx is done or a listener fails; then it shuts down within
 // the configured time and returns once nothing of it is running.
-func (s *Server) Run(ctx context.Context) error {
+func (s *Server) Serve(ctx context.Context) error {
 	if s.grpcListener == nil {
 		if err := s.Listen(); err != nil {
 			return err
