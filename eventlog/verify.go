@@ -145,14 +145,13 @@ func (v *verification) block(b *block) {
 		v.report.Sealed = true
 		return
 	}
-	v.raw = grow(v.raw[:0], int(b.raw))
-	raw, err := decompress(v.raw, &b.blockHeader, b.stored)
-	n, whole := countRecords(raw)
-	if err != nil || !whole || n != b.count {
-		v.damaged(Damage{Segment: v.report.Name, Offset: b.offset, Bytes: b.size(), Problem: errPayload.Error()})
+	var raw []byte
+	var err error
+	if v.raw, raw, err = b.records(v.raw); err != nil {
+		v.damaged(b.damage(v.report.Name, err))
 		return
 	}
-	v.report.Records += uint64(n)
+	v.report.Records += uint64(b.count)
 	v.report.Blocks++
 	v.report.RawBytes += int64(len(raw))
 }

@@ -81,7 +81,7 @@ func (s *decisionService) Reward(ctx context.Context, m *nextbestv1.RewardReques
 		reward.RewardId = s.deps.NewID()
 	}
 	record := &logv1.Record{TimeUnixNanos: now.UnixNano(), Body: &logv1.Record_Reward{Reward: reward}}
-	if err := s.append(ctx, record, def.RewardSync); err != nil {
+	if _, err := s.deps.Events.Append(ctx, record, def.RewardSync); err != nil {
 		return nil, fmt.Errorf("append reward: %w", err)
 	}
 	return &nextbestv1.RewardResponse{RewardId: reward.RewardId, Outcome: outcomeOf(event)}, nil
@@ -101,7 +101,7 @@ func (s *decisionService) Activate(ctx context.Context, m *nextbestv1.ActivateRe
 		TimeUnixNanos: s.deps.Now().UnixNano(),
 		Body:          &logv1.Record_Activation{Activation: &logv1.Activation{Loop: m.GetLoop(), EventId: m.GetEventId()}},
 	}
-	if err := s.append(ctx, record, def.RewardSync); err != nil {
+	if _, err := s.deps.Events.Append(ctx, record, def.RewardSync); err != nil {
 		return nil, fmt.Errorf("append activation: %w", err)
 	}
 	return &nextbestv1.ActivateResponse{Outcome: outcomeOf(event)}, nil
@@ -122,7 +122,7 @@ func (s *decisionService) GetEvent(ctx context.Context, m *nextbestv1.GetEventRe
 	}
 	history, err := s.deps.Events.History(ctx, m.GetLoop(), m.GetEventId())
 	if err != nil {
-		return nil, fail(LogUnavailable, fmt.Errorf("read the history of an event: %w", err))
+		return nil, fmt.Errorf("read the history of an event: %w", err)
 	}
 	joined, err := learn.Join(&def.Reward, history, s.deps.Now())
 	if err != nil {
@@ -135,17 +135,9 @@ func (s *decisionService) GetEvent(ctx context.Context, m *nextbestv1.GetEventRe
 func (s *decisionService) find(ctx context.Context, loop, eventID string) (*decision.Record, error) {
 	event, err := s.deps.Events.Find(ctx, loop, eventID)
 	if err != nil {
-		return nil, fail(LogUnavailable, fmt.Errorf("find an event: %w", err))
+		return nil, fmt.Errorf("find an event: %w", err)
 	}
 	return event, nil
-}
-
-// append makes a report durable. Whatever keeps the log from it, the caller can only try again later.
-func (s *decisionService) append(ctx context.Context, r *logv1.Record, d decision.Durability) error {
-	if _, err := s.deps.Events.Append(ctx, r, d); err != nil {
-		return fail(LogUnavailable, err)
-	}
-	return nil
 }
 
 func outcomeOf(event *decision.Record) string {

@@ -32,22 +32,12 @@ type Events interface {
 	// Append returns once the record is as durable as d says.
 	Append(ctx context.Context, record *logv1.Record, d decision.Durability) (eventlog.Position, error)
 	// History returns the decision, activations and rewards of one event in the order of the log.
-	History(ctx context.Context, loop, eventID string) ([]learn.Entry, error)
+	History(ctx context.Context, loop, eventID string) ([]eventlog.Entry, error)
 }
 
 // LogState shows how the event log is doing, without blocking.
 type LogState interface {
-	LogState() LogStatus
-}
-
-// LogStatus is the state of the event log.
-type LogStatus struct {
-	Bytes         int64     // on disk
-	Segments      int       // files
-	DamagedFrames uint64    // found since the log was opened, and skipped
-	QueueBytes    int64     // accepted and not written yet
-	LastSync      time.Time // zero before the first
-	Failure       string    // why it takes no more records; "" while it does
+	Stats() eventlog.Stats
 }
 
 // Reloads shows whether the loop files as they stand are the ones in force.
@@ -55,6 +45,13 @@ type Reloads interface {
 	// ReloadErrors returns why a loop's file is not in force, by loop; loops without a problem are absent.
 	ReloadErrors() map[string]string
 }
+
+var (
+	_ Decider  = (*decision.Decider)(nil)
+	_ Loops    = (*learn.Learner)(nil)
+	_ Events   = (*eventlog.Events)(nil)
+	_ LogState = (*eventlog.Log)(nil)
+)
 
 // Deps are the parts that the server answers from. Reloads may be nil, and Logger, Now and NewID have defaults.
 type Deps struct {

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/nextbest/nextbest/decision"
+	"github.com/nextbest/nextbest/eventlog"
 )
 
 // errorDomain is the domain of every ErrorInfo of ours.
@@ -56,18 +57,17 @@ func fail(r Reason, cause error) error { return &failure{reason: r, cause: cause
 func refuse(r Reason, detail string) error { return &failure{reason: r, detail: detail} }
 
 // invalid refuses a field.
-func invalid(field, problem string) error { return &decision.InputError{Field: field, Problem: problem} }
+func invalid(field, problem string) error {
+	return &decision.InputError{Field: field, Problem: problem}
+}
 
 // classify is the registry: it says what an error of any part is to callers. ctx is that of the call: once it is
-// done, being unavailable is only how that shows.
+// done, a part that does not answer is only how that shows.
 func classify(ctx context.Context, err error) *failure {
 	f := classifyKind(err)
-	m := f.reason.meaning()
-	if m.code != codes.Internal && m.code != codes.Unavailable || ctx.Err() == nil {
-		return f
-	}
-	if over := classifyKind(ctx.Err()); !errors.As(err, new(*panicError)) {
-		return &failure{reason: over.reason, cause: err}
+	unanswered := f.reason == LogUnavailable || f.reason == FeaturesUnavailable
+	if unanswered && ctx.Err() != nil {
+		return &failure{reason: classifyKind(ctx.Err()).reason, cause: err}
 	}
 	return f
 }
@@ -88,7 +88,9 @@ func classifyKind(err error) *failure {
 		return &failure{reason: UnknownEvent, detail: err.Error(), cause: err}
 	case errors.Is(err, decision.ErrEventConflict):
 		return &failure{reason: EventConflict, detail: err.Error(), cause: err}
-	case errors.Is(err, decision.ErrUnavailable):
+	case errors.Is(err, eventlog.ErrFull):
+		return &failure{reason: Overloaded, cause: err}
+	case errors.Is(err, decision.ErrUnavailable), errors.Is(err, eventlog.ErrFailed), errors.Is(err, eventlog.ErrClosed):
 		return &failure{reason: LogUnavailable, cause: err}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &failure{reason: DeadlineExceeded, cause: err}

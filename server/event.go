@@ -13,7 +13,7 @@ import (
 )
 
 // eventOf shows one event: its decision as it was answered and explained, and what became of its rewards.
-func eventOf(r *decision.Record, schema *features.Schema, history []learn.Entry, joined learn.JoinedEvent) *nextbestv1.GetEventResponse {
+func eventOf(r *decision.Record, schema *features.Schema, history []eventlog.Entry, joined learn.JoinedEvent) *nextbestv1.GetEventResponse {
 	answer := answerOf(r)
 	answer.Explanation = explanationOf(r, schema)
 	m := &nextbestv1.GetEventResponse{
@@ -34,7 +34,7 @@ func eventOf(r *decision.Record, schema *features.Schema, history []learn.Entry,
 }
 
 // rewardsOf lists an event's rewards in the order of the log.
-func rewardsOf(history []learn.Entry, outcomes []learn.RewardOutcome) []*nextbestv1.LoggedReward {
+func rewardsOf(history []eventlog.Entry, outcomes []learn.RewardOutcome) []*nextbestv1.LoggedReward {
 	became := make(map[eventlog.Position]learn.Outcome, len(outcomes))
 	for _, o := range outcomes {
 		became[o.Position] = o.Outcome

@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/nextbest/nextbest/features"
@@ -21,14 +23,14 @@ type featureService struct {
 // PutUserFeatures implements nextbestv1.FeatureServiceServer. Features that can grow stale in some loop are stamped
 // with the time, unless the caller gives the stamp: an older stamp would otherwise make the new value look stale.
 func (s *featureService) PutUserFeatures(ctx context.Context, m *nextbestv1.PutUserFeaturesRequest) (*nextbestv1.PutUserFeaturesResponse, error) {
-	for name, v := range m.GetFeatures() {
-		if v.GetKind() == nil || isNull(v) {
-			return nil, invalid("features."+name, "has no value: single features cannot be deleted")
-		}
-	}
 	set, err := setOf("features", m.GetFeatures())
 	if err != nil {
 		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.GetFeatures())) {
+		if set.Get(name).Kind() == features.Missing {
+			return nil, invalid("features."+name, "is null, and single features cannot be deleted")
+		}
 	}
 	values := make(map[string]string, len(set))
 	for _, f := range set {

@@ -10,13 +10,6 @@ import (
 	"github.com/nextbest/nextbest/features"
 )
 
-// Limits of one value. What is larger is no feature of anything, but can make a message costly.
-const (
-	maxText   = 1 << 10 // bytes of a text or a tag
-	maxVector = 4096    // numbers of a list
-	maxTags   = 256     // texts of a list
-)
-
 // setOf makes a Set of features as they come in messages; field names them in errors. Nulls are missing features: they
 // are left out. The order of the map does not matter, for a Set is ordered by name.
 func setOf(field string, values map[string]*structpb.Value) (features.Set, error) {
@@ -70,8 +63,8 @@ func listOf(values []*structpb.Value) (features.Value, string) {
 }
 
 func numbersOf(values []*structpb.Value) (features.Value, string) {
-	if len(values) > maxVector {
-		return features.Value{}, fmt.Sprintf("has %d numbers, the limit is %d", len(values), maxVector)
+	if len(values) > features.MaxVector {
+		return features.Value{}, fmt.Sprintf("has %d numbers, the limit is %d", len(values), features.MaxVector)
 	}
 	xs := make([]float64, len(values))
 	for i, v := range values {
@@ -88,8 +81,8 @@ func numbersOf(values []*structpb.Value) (features.Value, string) {
 }
 
 func textsOf(values []*structpb.Value) (features.Value, string) {
-	if len(values) > maxTags {
-		return features.Value{}, fmt.Sprintf("has %d texts, the limit is %d", len(values), maxTags)
+	if len(values) > features.MaxTags {
+		return features.Value{}, fmt.Sprintf("has %d texts, the limit is %d", len(values), features.MaxTags)
 	}
 	ss := make([]string, len(values))
 	for i, v := range values {
@@ -115,8 +108,8 @@ func problemOfNumber(x float64) string {
 }
 
 func problemOfText(s string) string {
-	if len(s) > maxText {
-		return fmt.Sprintf("is a text of %d bytes, the limit is %d", len(s), maxText)
+	if len(s) > features.MaxText {
+		return fmt.Sprintf("is a text of %d bytes, the limit is %d", len(s), features.MaxText)
 	}
 	return ""
 }
