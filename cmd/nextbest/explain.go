@@ -47,7 +47,7 @@ func explainCommand() *cobra.Command {
 // story is what the log says about one event: its records, and the loop file that was in force when it was decided.
 type story struct {
 	event, loop string
-	history     []learn.Entry
+	history     []eventlog.Entry
 	file        *logv1.LoopChange
 }
 
@@ -66,7 +66,7 @@ func findStory(data, loopName, eventID string) (*story, error) {
 			return fmt.Errorf("loops %q and %q both have an event %q: say which with --loop", found.loop, of, eventID)
 		}
 		found.loop = of
-		found.history = append(found.history, learn.Entry{Position: pos, Record: r})
+		found.history = append(found.history, eventlog.Entry{Position: pos, Record: r})
 		if r.GetDecision() != nil {
 			found.file = files[of]
 		}

@@ -62,7 +62,7 @@ func toldSlotOf(r *decision.Record, i int) toldSlot {
 	return slot
 }
 
-func toldRewards(history []learn.Entry, joined *learn.JoinedEvent) []toldReward {
+func toldRewards(history []eventlog.Entry, joined *learn.JoinedEvent) []toldReward {
 	outcomes := map[eventlog.Position]string{}
 	for _, o := range joined.Rewards {
 		outcomes[o.Position] = o.Outcome.String()

@@ -15,7 +15,7 @@ func greet(out io.Writer, srv *server.Server, learner *learn.Learner, o serveOpt
 	if o.redis != "" {
 		store = "in Redis"
 	}
-	base := "http://" + srv.HTTPAddr()
+	base := "http://" + srv.HTTPAddr().String()
 	fmt.Fprintf(out, `
 nextbest is ready.
   loops       %s

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/eventlog"
 	"github.com/nextbest/nextbest/learn"
 	"github.com/nextbest/nextbest/loop"
@@ -36,7 +35,7 @@ for bit with what was logged. It changes nothing, and may run beside the service
 			if err := printReplay(cmd.OutOrStdout(), report, asJSON); err != nil {
 				return err
 			}
-			if report.Found() > 0 {
+			if report.Different > 0 {
 				return reportedError{errors.New("the replay differs from the log")}
 			}
 			return nil
@@ -60,8 +59,7 @@ func replay(ctx context.Context, data string, progress io.Writer) (*learn.Replay
 	bar := newProgress(progress, "replaying positions", int(log.End()))
 	defer bar.done()
 	at := eventlog.Position(0)
-	return learn.Replay(ctx, learn.LogSource(log), loop.Compile, learn.ReplayOptions{
-		Decide: decision.Decide,
+	return learn.Replay(ctx, learn.NewSource(log), loop.Compile, learn.ReplayOptions{
 		Progress: func(pos eventlog.Position, _ uint64) {
 			bar.add(int(pos - at))
 			at = pos
@@ -75,14 +73,14 @@ func printReplay(out io.Writer, r *learn.ReplayReport, asJSON bool) error {
 	}
 	for i, d := range r.Differences {
 		if i == maxDifferences {
-			fmt.Fprintf(out, "and %d more\n", len(r.Differences)-i)
+			fmt.Fprintf(out, "and %d more\n", r.Different-maxDifferences)
 			break
 		}
 		fmt.Fprintf(out, "position %d, loop %s, event %q: %s\n", d.Position, d.Loop, d.EventID, d.What)
 	}
 	word := "no difference"
-	if n := len(r.Differences); n > 0 {
-		word = fmt.Sprintf("%d DIFFERENCES", n)
+	if r.Different > 0 {
+		word = fmt.Sprintf("%d DIFFERENCES", r.Different)
 	}
 	_, err := fmt.Fprintf(out, "%d records: %d decisions and %d models made again, %s\n", r.Records, r.Decisions, r.Models, word)
 	return err

@@ -108,7 +108,7 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 			NewID:         func(now time.Time) string { return ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String() },
 			FeatureBudget: o.featureBudget,
 		},
-		Loops: learner, Events: loggedEvents{events}, Log: logState{events.Log()}, Features: store, Reloads: files, Logger: logger,
+		Loops: learner, Events: events, Log: events.Log(), Features: store, Reloads: files, Logger: logger,
 	})
 	if err != nil {
 		return err
@@ -143,30 +143,5 @@ func openFeatures(o serveOptions, logger *slog.Logger) (features.Store, error) {
 	if o.redis == "" {
 		return embedded.Open(filepath.Join(o.data, featuresFolder), embedded.Options{Logger: logger})
 	}
-	return redisstore.New(redisstore.Options{URL: o.redis, Logger: logger})
-}
-
-// loggedEvents is the event log as the server needs it.
-type loggedEvents struct{ *eventlog.Events }
-
-func (e loggedEvents) History(ctx context.Context, loop, eventID string) ([]learn.Entry, error) {
-	entries, err := e.Events.History(ctx, loop, eventID)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]learn.Entry, len(entries))
-	for i, entry := range entries {
-		out[i] = learn.Entry{Position: entry.Position, Record: entry.Record}
-	}
-	return out, nil
-}
-
-// logState shows the event log to the server.
-type logState struct{ log *eventlog.Log }
-
-func (l logState) LogState() server.LogStatus {
-	s := l.log.Stats()
-	return server.LogStatus{
-		Bytes: s.Bytes, Segments: s.Segments, DamagedFrames: s.Damaged, QueueBytes: s.QueueBytes, LastSync: s.LastSync, Failure: s.Failure,
-	}
+	return redisstore.New(redisstore.Options{URL: o.redis})
 }
