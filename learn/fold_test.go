@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -61,8 +62,9 @@ func drawFile(t *rapid.T) file {
 
 // drawRecord draws what can come next.
 func drawRecord(t *rapid.T, now *int64) *logv1.Record {
-	*now += rapid.SampledFrom([]int64{0, 0, 1, second, 10 * second, 60 * second, 150 * second, -5 * second}).Draw(t, "step")
-	id := rapid.SampledFrom([]string{"e1", "e2", "e3", "e4", "e5", "e6"}).Draw(t, "event")
+	*now += rapid.SampledFrom([]int64{0, 0, 0, 1, second, 2 * second, 10 * second, 30 * second, 250 * second, -5 * second}).Draw(t, "step")
+	id := rapid.SampledFrom([]string{"e1", "e2", "e3", "e4"}).Draw(t, "event")
+	odd := func(what string) bool { return rapid.IntRange(0, 11).Draw(t, what) == 11 }
 	switch rapid.IntRange(0, 9).Draw(t, "what") {
 	case 0, 1, 2:
 		served := rapid.SampledFrom([][]string{{"a"}, {"b"}, {"c"}, {"a", "b"}, {"c", "a", "b"}}).Draw(t, "served")
@@ -76,13 +78,23 @@ func drawRecord(t *rapid.T, now *int64) *logv1.Record {
 	case 3:
 		return at(*now, "shop", &logv1.Activation{EventId: id})
 	default:
-		return at(*now, "shop", &logv1.Reward{
-			EventId: id, RewardId: rapid.SampledFrom([]string{"r1", "r2", "r3"}).Draw(t, "reward"),
-			Value:              rapid.SampledFrom([]float64{0, 1, -1, 0.1, 0.2, 1e-300, math.NaN(), math.Inf(1), 11}).Draw(t, "value"),
-			SlotId:             rapid.SampledFrom([]string{"", "", "", "s0", "s1", "s2", "s9"}).Draw(t, "slot"),
-			Metric:             rapid.SampledFrom([]string{"", "", "m", "n", "z"}).Draw(t, "metric"),
+		r := &logv1.Reward{
+			EventId: id, RewardId: rapid.SampledFrom([]string{"r1", "r2", "r3", "r4"}).Draw(t, "reward"),
+			Value:              rapid.SampledFrom([]float64{0, 1, -1, 0.1, 0.2, 0.3}).Draw(t, "value"),
+			SlotId:             rapid.SampledFrom([]string{"", "", "s0", "s1"}).Draw(t, "slot"),
+			Metric:             rapid.SampledFrom([]string{"", "", "m", "n"}).Draw(t, "metric"),
 			EventTimeUnixNanos: rapid.Int64Range(0, 3).Draw(t, "event time"),
-		})
+		}
+		if odd("odd value") {
+			r.Value = rapid.SampledFrom([]float64{1e-300, math.NaN(), math.Inf(1), math.Inf(-1), 11, -11}).Draw(t, "bad value")
+		}
+		if odd("odd slot") {
+			r.SlotId = "s9"
+		}
+		if odd("odd metric") {
+			r.Metric = "z"
+		}
+		return at(*now, "shop", r)
 	}
 }
 
@@ -98,7 +110,7 @@ func TestJoiningAgainstTheObvious(t *testing.T) {
 		l.estimator = sums
 		twin := newSlow(def.Reward)
 		now := 1_000_000 * second
-		n := rapid.IntRange(1, 60).Draw(t, "records")
+		n := rapid.IntRange(1, 150).Draw(t, "records")
 		for pos := eventlog.Position(1); pos <= eventlog.Position(n); pos++ {
 			r := drawRecord(t, &now)
 			if poison, err := l.apply(pos, r); poison == PoisonPanic {
@@ -201,7 +213,11 @@ func cleanRun(t *rapid.T, def *Definition, twin *slow, end int64) *loopFold {
 		if e.activated {
 			apply(at(e.opened, "shop", &logv1.Activation{EventId: id}))
 		}
-		for _, w := range e.rewards {
+		rewards := slices.Clone(e.rewards)
+		if def.Reward.Aggregation != First { // which alone depends on the order of arrival
+			slices.Reverse(rewards)
+		}
+		for _, w := range rewards {
 			r := proto.Clone(w.r).(*logv1.Reward)
 			r.EventId = id
 			if r.EventTimeUnixNanos == 0 {
