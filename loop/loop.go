@@ -40,7 +40,9 @@ func Compile(path string, file []byte) (*learn.Definition, error) {
 	if root == nil {
 		return nil, c.problems()
 	}
-	c.check(root, &fileShape, "")
+	if !c.check(root, &fileShape, "") {
+		return nil, c.problems()
+	}
 	d := c.definition(root)
 	if err := c.problems(); err != nil {
 		return nil, err
