@@ -2,6 +2,7 @@ package loop_test
 
 import (
 	"encoding/json"
+	"flag"
 	"os"
 	"regexp"
 	"strings"
@@ -24,25 +25,37 @@ func readFile(t testing.TB, path string) string {
 	return string(b)
 }
 
+var update = flag.Bool("update", false, "write generated and golden files instead of comparing with them")
+
+// TestGeneratedFilesAreFresh compares what is made from the table of keys with what is checked in. With -update, which
+// is how go generate runs it, it writes them.
 func TestGeneratedFilesAreFresh(t *testing.T) {
 	schema, err := loop.SchemaJSON()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if readFile(t, "schema.json") != string(schema) {
-		t.Error("loop/schema.json is stale: run go generate ./loop")
-	}
-	old := readFile(t, page)
-	now, err := loop.InsertReference([]byte(old))
+	fresh(t, "schema.json", schema)
+	text, err := loop.InsertReference([]byte(readFile(t, page)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if old != string(now) {
-		t.Errorf("%s is stale: run go generate ./loop", page)
+	fresh(t, page, text)
+}
+
+func fresh(t *testing.T, path string, want []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if readFile(t, path) != string(want) {
+		t.Errorf("%s is stale: run go generate ./loop", path)
 	}
 }
 
-// TestExamplesOfThePage: each example of the reference page is right, and so is each of the page's own reference.
+// TestExamplesOfThePage: each example of the reference page is right.
 func TestExamplesOfThePage(t *testing.T) {
 	for _, text := range examples(t) {
 		name := regexp.MustCompile(`(?m)^name: (.*)$`).FindStringSubmatch(text)[1]
