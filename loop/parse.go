@@ -27,6 +27,7 @@ const maxBlock = 2048
 
 // parse returns the file as a tree, or nil with the problems added.
 func (c *compiler) parse(file []byte) (root *node) {
+	file = bytes.TrimPrefix(file, []byte("\ufeff")) // a byte order mark: some editors begin files with it
 	if !c.readable(file) {
 		return nil
 	}

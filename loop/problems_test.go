@@ -3,6 +3,7 @@ package loop_test
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,7 +52,6 @@ func TestProblems(t *testing.T) {
 	if len(cases) < 40 {
 		t.Fatalf("only %d cases", len(cases))
 	}
-	update := os.Getenv("UPDATE_PROBLEMS") != ""
 	out := strings.Split(string(text), "\n=== ")[0]
 	for _, c := range cases {
 		title, body, _ := strings.Cut(c, "\n")
@@ -61,7 +61,7 @@ func TestProblems(t *testing.T) {
 			got.WriteString(m + "\n")
 		}
 		out += "\n=== " + title + "\n" + file + "---problems\n" + got.String()
-		if !update {
+		if !*update {
 			t.Run(title, func(t *testing.T) {
 				if diff := cmp.Diff(strings.TrimSpace(want), strings.TrimSpace(got.String())); diff != "" {
 					t.Errorf("problems (-want +got):\n%s", diff)
@@ -72,7 +72,7 @@ func TestProblems(t *testing.T) {
 			})
 		}
 	}
-	if update {
+	if *update {
 		if err := os.WriteFile("testdata/problems.txt", []byte(out), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -134,6 +134,33 @@ func manyKeys(n int) string {
 		fmt.Fprintf(&b, "k%d: 1\n", i)
 	}
 	return b.String()
+}
+
+// TestMutants compiles 1,000 damaged files. What is accepted must be right by the schema as well, which is another
+// program's judgement: nothing damaged slips through.
+func TestMutants(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	schema := resolved(t)
+	right, wrong := 0, 0
+	for range 1000 {
+		text := mutate(r, everything)
+		if messages(t, text) != nil {
+			wrong++
+			continue
+		}
+		right++
+		v, err := asJSON(text)
+		if err == nil {
+			err = schema.Validate(v)
+		}
+		if err != nil {
+			t.Errorf("accepted, but not by the schema: %v\n%s", err, text)
+		}
+	}
+	if right < 20 || wrong < 500 {
+		t.Errorf("%d right and %d wrong: the mutations test nothing", right, wrong)
+	}
+	t.Logf("%d right, %d wrong", right, wrong)
 }
 
 // TestManyProblemsAreCut: a file with thousands of problems tells the first hundred and how many more there are.
