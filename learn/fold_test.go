@@ -39,15 +39,6 @@ func (c *checked) ClearProvisional() {
 	c.Estimator.ClearProvisional()
 }
 
-// total returns the weight of everything provisional, and whether any of it is negative.
-func (c *checked) total() (sum float64, negative bool) {
-	for _, w := range c.weights {
-		sum += w
-		negative = negative || w < 0
-	}
-	return sum, negative
-}
-
 // drawFile draws a loop file.
 func drawFile(t *rapid.T) file {
 	f := shop()
