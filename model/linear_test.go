@@ -72,7 +72,6 @@ type dense struct {
 	l       *Linear
 	f       *fit
 	p, n    int // context terms; all weights
-	blocks  int
 	inverse mat.Dense
 	theta   mat.VecDense
 	noise   float64
