@@ -61,7 +61,7 @@ func (e *edge) answer(ctx context.Context, method string, err error) (codes.Code
 	if s, ok := err.(interface{ GRPCStatus() *status.Status }); ok {
 		return s.GRPCStatus().Code(), err
 	}
-	f := classify(ctx, err)
+	f := classify(err)
 	e.log.call(ctx, method, f)
 	s := f.status()
 	return s.Code(), s.Err()
@@ -130,6 +130,10 @@ func deadline(fallback, margin time.Duration) grpc.UnaryServerInterceptor {
 		}
 		ctx, cancel := context.WithTimeout(ctx, left)
 		defer cancel()
-		return handler(ctx, request)
+		response, err := handler(ctx, request)
+		if err != nil && ctx.Err() != nil {
+			err = late(ctx, err)
+		}
+		return response, err
 	}
 }

@@ -74,7 +74,7 @@ func (s *Server) unread(ctx context.Context, method string, err error) error {
 
 // catchStream is the edge's catch for streams, which only the health and reflection services have.
 func (s *Server) catchStream(ctx context.Context, value any) error {
-	f := classify(ctx, s.edge.caught(ctx, value))
+	f := classify(s.edge.caught(ctx, value))
 	s.edge.log.call(ctx, "stream", f)
 	return f.status().Err()
 }
