@@ -91,9 +91,8 @@ func (l *Log) Close() error {
 		return ErrClosed
 	}
 	l.wait.Wait()
-	err := l.syncer.last()
 	l.store.close()
-	return errors.Join(err, l.lock.Close())
+	return errors.Join(l.writer.failedError(), l.syncer.last(), l.lock.Close())
 }
 
 // End returns the position after the last record that was written, 1 for an empty log.

@@ -61,10 +61,7 @@ func (r *Reader) await(ctx context.Context) error {
 func (r *Reader) TryNext() (Position, []byte, error) {
 	for {
 		for len(r.rest) > 0 {
-			record, rest, ok := cutRecord(r.rest)
-			if !ok {
-				return 0, nil, fmt.Errorf("read position %d: %w", r.at, errPayload)
-			}
+			record, rest, _ := cutRecord(r.rest) // unpack saw that it is whole.
 			pos := r.at
 			r.rest, r.at = rest, pos+1
 			if pos >= r.next {
@@ -95,8 +92,8 @@ func (r *Reader) load() error {
 			}
 		case err != nil:
 			return err
-		case b.end() > r.next:
-			return r.unpack(&b)
+		case b.end() > r.next && r.unpack(&b):
+			return nil
 		}
 	}
 }
@@ -124,18 +121,19 @@ func (r *Reader) enter() error {
 
 // advance goes on at the end of what was readable of the segment: further in it, or to the next one.
 func (r *Reader) advance(tail *Damage) error {
-	size, last := r.l.store.extent(r.segment)
+	size, end, last := r.l.store.extent(r.segment)
 	if size > r.scan.end {
 		r.scan.end = size
 		return nil
 	}
+	if tail != nil { // What cannot be read here will not come back.
+		r.l.store.noteDamage(*tail)
+		r.scan.offset = r.scan.end
+	}
+	r.next = max(r.next, end)
 	if last {
 		return io.EOF
 	}
-	if tail != nil {
-		r.l.store.noteDamage(*tail)
-	}
-	r.next = max(r.next, r.l.store.endOf(r.segment))
 	return r.leave()
 }
 
@@ -144,14 +142,16 @@ func (r *Reader) leave() error {
 	return r.file.Close()
 }
 
-func (r *Reader) unpack(b *block) error {
-	r.raw = grow(r.raw[:0], int(b.raw))
-	raw, err := decompress(r.raw, &b.blockHeader, b.stored)
-	if err != nil {
-		return fmt.Errorf("%s at offset %d: %w", r.scan.name, b.offset, err)
+// unpack takes a block's records; one whose payload is not what its header says is damage.
+func (r *Reader) unpack(b *block) bool {
+	var err error
+	if r.raw, r.rest, err = b.records(r.raw); err != nil {
+		r.l.store.noteDamage(b.damage(r.scan.name, err))
+		r.rest, r.next = nil, b.end()
+		return false
 	}
-	r.rest, r.at = raw, b.first
-	return nil
+	r.at = b.first
+	return true
 }
 
 // Close releases what the reader holds.

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"errors"
 	"fmt"
 	"os"
 )
@@ -22,18 +23,33 @@ func (l *Log) DropBefore(pos Position) error {
 	return l.o.Files.SyncDir(l.dir)
 }
 
-// dropBefore removes oldest first, so that what is left is without holes whatever fails.
+// dropBefore removes oldest first, so that what is left is without holes whatever fails. Nobody waits while a file is
+// removed: who looks up a record in it meanwhile finds it gone.
 func (s *store) dropBefore(pos Position) (dropped int, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for len(s.segments) > 1 && s.segments[0].end <= pos {
-		g := s.segments[0]
-		s.closeHandle(g)
-		if err := os.Remove(g.path); err != nil {
+	s.retention.Lock()
+	defer s.retention.Unlock()
+	for {
+		g := s.oldestBefore(pos)
+		if g == nil {
+			return dropped, nil
+		}
+		if err := os.Remove(g.path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return dropped, err
 		}
+		s.mu.Lock()
+		s.closeHandle(g)
 		s.segments = s.segments[1:]
+		s.mu.Unlock()
 		dropped++
 	}
-	return dropped, nil
+}
+
+// oldestBefore returns the oldest segment if it ends at or before pos and is not the last one.
+func (s *store) oldestBefore(pos Position) *segment {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if len(s.segments) > 1 && s.segments[0].end <= pos {
+		return s.segments[0]
+	}
+	return nil
 }

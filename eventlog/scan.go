@@ -47,6 +47,27 @@ type block struct {
 	stored []byte // valid until the scanner's next call
 }
 
+// records returns the block's records, length-prefixed, whole and as many as the header says. They are in memory's
+// array or in the scanner's buffer; memory is what to hand in the next time.
+func (b *block) records(memory []byte) (grown, records []byte, err error) {
+	grown = memory
+	if b.codec != codecNone {
+		grown = grow(memory[:0], int(b.raw))
+	}
+	raw, err := decompress(grown, &b.blockHeader, b.stored)
+	if err != nil {
+		return grown, nil, err
+	}
+	if n, whole := countRecords(raw); !whole || n != b.count {
+		return grown, nil, errPayload
+	}
+	return grown, raw, nil
+}
+
+func (b *block) damage(segment string, err error) Damage {
+	return Damage{Segment: segment, Offset: b.offset, Bytes: b.size(), Problem: err.Error()}
+}
+
 // scan returns the next valid block, or io.EOF at the end of the region: then the offset is behind the last valid
 // block, and tail says what is wrong with the bytes after it, if there are any.
 func (s *scanner) scan() (b block, tail *Damage, err error) {

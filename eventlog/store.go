@@ -20,6 +20,8 @@ type store struct {
 	scans   sync.Pool // of *lookup
 	damages damageSet
 
+	retention sync.Mutex // held while old segments are removed
+
 	mu       sync.RWMutex
 	segments []*segment // in order; never empty in a log open for writing
 	grown    chan struct{}
@@ -157,17 +159,12 @@ func (s *store) locate(pos Position) (place, bool) {
 	return place{segment: g, offset: offset, from: from, size: g.size}, true
 }
 
-// extent returns the readable size of a segment and whether a later one exists, so that it grows no more.
-func (s *store) extent(g *segment) (size int64, last bool) {
+// extent returns the readable size of a segment, the position after its last record, and whether it is the last one,
+// so that it may grow.
+func (s *store) extent(g *segment) (size int64, end Position, last bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return g.size, len(s.segments) > 0 && s.segments[len(s.segments)-1] == g
-}
-
-func (s *store) endOf(g *segment) Position {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return g.end
+	return g.size, g.end, len(s.segments) > 0 && s.segments[len(s.segments)-1] == g
 }
 
 // read returns a copy of the record at pos.
@@ -219,24 +216,20 @@ func (l *lookup) find(f io.ReaderAt, p place, pos Position, damaged func(Damage)
 			return nil, err
 		}
 		if b.end() > pos {
-			return l.cut(&b, pos)
+			return l.cut(&b, pos, damaged)
 		}
 	}
 }
 
 // cut decompresses a block and returns a copy of the record at pos.
-func (l *lookup) cut(b *block, pos Position) ([]byte, error) {
-	l.raw = grow(l.raw[:0], int(b.raw))
-	raw, err := decompress(l.raw, &b.blockHeader, b.stored)
-	if err != nil {
-		return nil, err
+func (l *lookup) cut(b *block, pos Position, damaged func(Damage)) (record []byte, err error) {
+	var raw []byte
+	if l.raw, raw, err = b.records(l.raw); err != nil {
+		damaged(b.damage(l.scan.name, err))
+		return nil, ErrNotFound
 	}
-	var record []byte
 	for at := b.first; at <= pos; at++ {
-		var ok bool
-		if record, raw, ok = cutRecord(raw); !ok {
-			return nil, errPayload
-		}
+		record, raw, _ = cutRecord(raw)
 	}
 	return append([]byte(nil), record...), nil
 }

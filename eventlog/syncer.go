@@ -1,7 +1,6 @@
 package eventlog
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -27,7 +26,7 @@ type syncer struct {
 	progress chan struct{} // closed at the end of a round; nil while nobody waits
 	lastSync time.Time
 	errors   uint64
-	err      error // of the last round in which something failed
+	err      error // of the last fdatasync, when it failed
 }
 
 func newSyncer(o Options, dir string) *syncer {
@@ -141,14 +140,14 @@ func (s *syncer) round() {
 // sync makes one output durable and tells those who wait for it.
 func (s *syncer) sync(out *output) {
 	s.mu.Lock()
-	waiting, end, failed, named := out.waiting, out.end, out.failed, out.named
+	waiting, end, failed, named, fresh := out.waiting, out.end, out.failed, out.named, out.dirty
 	out.waiting, out.dirty = nil, false
 	s.mu.Unlock()
-	if failed == nil {
+	if failed == nil && (fresh || len(waiting) > 0) {
 		err := s.toDisk(out, named)
 		s.mu.Lock()
 		if err == nil {
-			out.named = true
+			out.named, s.err = true, nil
 			s.durable, s.lastSync = max(s.durable, end), time.Now()
 		} else {
 			failed = fmt.Errorf("%w: %w", ErrFailed, err)
@@ -187,9 +186,8 @@ func (s *syncer) noteFailure(out *output, err error) {
 func (s *syncer) settle(out *output) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if out.dirty && out.failed == nil || len(out.waiting) > 0 {
-		token(s.urgent)
-		return
+	if out.dirty || len(out.waiting) > 0 {
+		return // Written while it was synced; a token says so.
 	}
 	s.outputs = slices.DeleteFunc(s.outputs, func(o *output) bool { return o == out })
 	if !out.done {
@@ -231,16 +229,11 @@ func (s *syncer) setDurable(p Position) {
 // stop ends run after one more round. Every output is retired by then.
 func (s *syncer) stop() { close(s.ended) }
 
-// last returns the error of the last failed round since the log was opened, when what it lost was the log's end.
+// last returns the error of the last fdatasync.
 func (s *syncer) last() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, out := range s.outputs {
-		if out.failed != nil {
-			return errors.Join(s.err, out.failed)
-		}
-	}
-	return nil
+	return s.err
 }
 
 func (s *syncer) stats(to *Stats) {
