@@ -101,7 +101,7 @@ func TestJoiningAgainstTheObvious(t *testing.T) {
 		l.estimator = sums
 		twin := newSlow(def.Reward)
 		now := 1_000_000 * second
-		n := rapid.IntRange(1, 150).Draw(t, "records")
+		n := rapid.IntRange(40, 200).Draw(t, "records")
 		for pos := eventlog.Position(1); pos <= eventlog.Position(n); pos++ {
 			r := drawRecord(t, &now)
 			if poison, err := l.apply(pos, r); poison == PoisonPanic {

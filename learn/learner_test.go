@@ -332,7 +332,7 @@ func TestStateOfAnyBytes(t *testing.T) {
 	}
 	good := stateOf(t, foldOf(t, nil, log))
 	rng := rand.New(rand.NewPCG(5, 6))
-	for range 5000 {
+	for range 2000 {
 		b := slices.Clone(good)
 		for range 1 + rng.IntN(3) {
 			b[rng.IntN(len(b))] = byte(rng.Uint32())
