@@ -39,15 +39,6 @@ func (c *checked) ClearProvisional() {
 	c.Estimator.ClearProvisional()
 }
 
-// total returns the weight of everything provisional, and whether any of it is negative.
-func (c *checked) total() (sum float64, negative bool) {
-	for _, w := range c.weights {
-		sum += w
-		negative = negative || w < 0
-	}
-	return sum, negative
-}
-
 // drawFile draws a loop file.
 func drawFile(t *rapid.T) file {
 	f := shop()
@@ -62,7 +53,7 @@ func drawFile(t *rapid.T) file {
 
 // drawRecord draws what can come next.
 func drawRecord(t *rapid.T, now *int64) *logv1.Record {
-	*now += rapid.SampledFrom([]int64{0, 0, 0, 1, second, 2 * second, 10 * second, 30 * second, 250 * second, -5 * second}).Draw(t, "step")
+	*now += rapid.SampledFrom([]int64{0, 0, 0, 1, second, 2 * second, 10 * second, 50 * second, 100 * second, 250 * second, -5 * second}).Draw(t, "step")
 	id := rapid.SampledFrom([]string{"e1", "e2", "e3", "e4"}).Draw(t, "event")
 	odd := func(what string) bool { return rapid.IntRange(0, 11).Draw(t, what) == 11 }
 	switch rapid.IntRange(0, 9).Draw(t, "what") {

@@ -61,18 +61,17 @@ func invalid(field, problem string) error {
 	return &decision.InputError{Field: field, Problem: problem}
 }
 
-// classify is the registry: it says what an error of any part is to callers. ctx is that of the call: once it is
-// done, a part that does not answer is only how that shows.
-func classify(ctx context.Context, err error) *failure {
-	f := classifyKind(err)
-	unanswered := f.reason == LogUnavailable || f.reason == FeaturesUnavailable
-	if unanswered && ctx.Err() != nil {
-		return &failure{reason: classifyKind(ctx.Err()).reason, cause: err}
+// late says what an error is once the call's time is over: then a part that does not answer is only how that shows.
+func late(ctx context.Context, err error) error {
+	f := classify(err)
+	if f.reason == LogUnavailable || f.reason == FeaturesUnavailable {
+		return &failure{reason: classify(ctx.Err()).reason, cause: err}
 	}
-	return f
+	return err
 }
 
-func classifyKind(err error) *failure {
+// classify is the registry: it says what an error of any part is to callers.
+func classify(err error) *failure {
 	var f *failure
 	var input *decision.InputError
 	switch {

@@ -50,21 +50,21 @@ func (e *edge) intercept(ctx context.Context, request any, info *grpc.UnaryServe
 	response, err := handler(ctx, request)
 	code := codes.OK
 	if err != nil {
-		err, code = e.answer(ctx, info.FullMethod, err)
+		code, err = e.answer(ctx, info.FullMethod, err)
 	}
 	e.metrics.call(ctx, info.FullMethod, code, time.Since(start))
 	return response, err
 }
 
 // answer returns the error as callers see it. What is a status already is left as it is.
-func (e *edge) answer(ctx context.Context, method string, err error) (error, codes.Code) {
+func (e *edge) answer(ctx context.Context, method string, err error) (codes.Code, error) {
 	if s, ok := err.(interface{ GRPCStatus() *status.Status }); ok {
-		return err, s.GRPCStatus().Code()
+		return s.GRPCStatus().Code(), err
 	}
-	f := classify(ctx, err)
+	f := classify(err)
 	e.log.call(ctx, method, f)
 	s := f.status()
-	return s.Err(), s.Code()
+	return s.Code(), s.Err()
 }
 
 // errorLog writes the failures that are the server's own, with their causes. When there are many it writes some, and
@@ -130,6 +130,10 @@ func deadline(fallback, margin time.Duration) grpc.UnaryServerInterceptor {
 		}
 		ctx, cancel := context.WithTimeout(ctx, left)
 		defer cancel()
-		return handler(ctx, request)
+		response, err := handler(ctx, request)
+		if err != nil && ctx.Err() != nil {
+			err = late(ctx, err)
+		}
+		return response, err
 	}
 }

@@ -8,7 +8,6 @@ import (
 // malformed refuses a message that cannot be read. text is what the reader said about it: where, and usually which
 // field it was at.
 func malformed(text string) *failure {
-	text = strings.TrimPrefix(text, "grpc: error unmarshalling request: ")
 	text = strings.TrimLeft(strings.TrimPrefix(text, "proto:"), " \u00a0")
 	f := &failure{reason: MalformedMessage, detail: text}
 	if field := fieldIn(text); field != "" {

@@ -75,11 +75,3 @@ func (r Reason) meaning() meaning {
 	}
 	return meaning{codes.Internal, http.StatusInternalServerError, "The server failed.", 0}
 }
-
-// reasons returns every reason.
-func reasons() []Reason {
-	return []Reason{
-		InvalidField, MalformedMessage, MessageTooLarge, UnsupportedMediaType, MethodNotAllowed, UnknownPath, UnknownLoop,
-		UnknownEvent, EventConflict, Overloaded, LogUnavailable, FeaturesUnavailable, DeadlineExceeded, Canceled, Internal,
-	}
-}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
@@ -51,8 +52,7 @@ func apiServices(deps Deps) ([]service, error) {
 // fullMethod is a method's name as calls carry it.
 func fullMethod(service, method string) string { return "/" + service + "/" + method }
 
-// withReadErrors returns the description with handlers that pass what cannot be decoded to refused: by itself gRPC
-// says that a message which is not UTF-8 is an internal error, and no interceptor sees it.
+// withReadErrors returns the description with handlers that pass what cannot be decoded to refused. It needs codec.
 func withReadErrors(desc *grpc.ServiceDesc, refused func(ctx context.Context, method string, err error) error) *grpc.ServiceDesc {
 	described := *desc
 	described.Methods = slices.Clone(desc.Methods)
@@ -61,8 +61,12 @@ func withReadErrors(desc *grpc.ServiceDesc, refused func(ctx context.Context, me
 		handler, name := m.Handler, fullMethod(desc.ServiceName, m.MethodName)
 		m.Handler = func(impl any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 			return handler(impl, ctx, func(message any) error {
-				if err := decode(message); err != nil {
-					return refused(ctx, name, err)
+				in := &received{message: message.(proto.Message)}
+				if err := decode(in); err != nil {
+					return err // gRPC has answered: too large, or the connection is gone
+				}
+				if in.err != nil {
+					return refused(ctx, name, in.err)
 				}
 				return nil
 			}, interceptor)

@@ -13,7 +13,6 @@ import (
 	healthgrpc "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
-	"google.golang.org/grpc/status"
 
 	"github.com/nextbest/nextbest/proto/openapi"
 )
@@ -38,6 +37,7 @@ func (s *Server) interceptor(limit *inFlight) (grpc.UnaryServerInterceptor, erro
 
 func (s *Server) newGRPC(interceptor grpc.UnaryServerInterceptor) *grpc.Server {
 	server := grpc.NewServer(append(s.tracing.options(),
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.UnaryInterceptor(interceptor),
 		grpc.StreamInterceptor(recovery.StreamServerInterceptor(recovery.WithRecoveryHandlerContext(s.catchStream))),
 		grpc.MaxRecvMsgSize(s.config.MaxMessageBytes),
@@ -65,7 +65,7 @@ func (s *Server) newGRPC(interceptor grpc.UnaryServerInterceptor) *grpc.Server {
 
 // unread refuses a message that gRPC could not decode.
 func (s *Server) unread(ctx context.Context, method string, err error) error {
-	f := malformed(status.Convert(err).Message())
+	f := malformed(err.Error())
 	f.cause = err
 	s.metrics.refused(ctx, f.reason, false)
 	s.edge.log.call(ctx, method, f)
@@ -74,7 +74,7 @@ func (s *Server) unread(ctx context.Context, method string, err error) error {
 
 // catchStream is the edge's catch for streams, which only the health and reflection services have.
 func (s *Server) catchStream(ctx context.Context, value any) error {
-	f := classify(ctx, s.edge.caught(ctx, value))
+	f := classify(s.edge.caught(ctx, value))
 	s.edge.log.call(ctx, "stream", f)
 	return f.status().Err()
 }

@@ -24,7 +24,12 @@ func validation(services []service) (grpc.UnaryServerInterceptor, error) {
 			inputs = append(inputs, methods.Get(i).Input())
 		}
 	}
-	validator, err := protovalidate.New(protovalidate.WithMessageDescriptors(inputs...), protovalidate.WithDisableLazy())
+	validator, err := protovalidate.New(
+		protovalidate.WithMessageDescriptors(inputs...),
+		protovalidate.WithDisableLazy(),
+		// Half a million empty actions fit into one message; complaining about each took nine seconds.
+		protovalidate.WithFailFast(),
+	)
 	if err != nil {
 		return nil, fmt.Errorf("compile the messages' rules: %w", err)
 	}
@@ -38,16 +43,13 @@ func validation(services []service) (grpc.UnaryServerInterceptor, error) {
 	}, nil
 }
 
-// maxViolations bounds what an answer says: a message of a thousand bad actions needs no thousand complaints.
-const maxViolations = 10
-
 func invalidMessage(m proto.Message, err error) error {
 	var broken *protovalidate.ValidationError
 	if !errors.As(err, &broken) {
 		return fmt.Errorf("validate a message: %w", err)
 	}
 	var vs []violation
-	for _, v := range broken.Violations[:min(len(broken.Violations), maxViolations)] {
+	for _, v := range broken.Violations {
 		vs = append(vs, violation{
 			field:   jsonPath(m.ProtoReflect().Descriptor(), v.Proto.GetField()),
 			problem: strings.TrimPrefix(v.Proto.GetMessage(), "value "),

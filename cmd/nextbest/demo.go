@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
@@ -162,11 +163,15 @@ func (p *player) print(ctx context.Context, out io.Writer) error {
 	}
 	t := table.NewWriter()
 	t.SetOutputMirror(out)
-	t.AppendHeader(table.Row{"who gets what", "visit rate", "95% interval", "customers", "gain over it, 95% interval"})
-	for _, r := range result.Policies {
-		t.AppendRow(table.Row{
-			r.Name, percent(r.VisitRate), interval(r.Lower, r.Upper), r.Customers, interval(r.GainLower, r.GainUpper),
-		})
+	t.SetStyle(table.StyleLight)
+	t.Style().Format.Header = text.FormatDefault
+	t.AppendHeader(table.Row{"who gets what", "visit rate", "95% interval", "customers", "nextbest's gain over it", "95% interval"})
+	for i, r := range result.Policies {
+		row := table.Row{r.Name, percent(r.VisitRate), fmt.Sprintf("%s to %s", percent(r.Lower), percent(r.Upper)), r.Customers}
+		if i > 0 {
+			row = append(row, points(r.Gain), points(r.GainLower)+" to "+points(r.GainUpper))
+		}
+		t.AppendRow(row)
 	}
 	t.Render()
 	fmt.Fprintln(out, result.Verdict)

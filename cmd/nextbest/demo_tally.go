@@ -91,12 +91,8 @@ type policyResult struct {
 func (t *campaignTally) result() campaignResult {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	same := experiment.MeanSequence{Confidence: 0.95, TightestAt: 1}
-	for range 2 {
-		same.Add(0)
-	}
 	result := campaignResult{Policies: []policyResult{
-		newPolicyResult("nextbest, while learning", &t.service, &same),
+		newPolicyResult("nextbest, while learning", &t.service, nil),
 		newPolicyResult("one at random", &t.uniform, &t.overAll),
 	}}
 	best := 0
@@ -111,17 +107,20 @@ func (t *campaignTally) result() campaignResult {
 }
 
 func newPolicyResult(name string, value, gain *experiment.MeanSequence) policyResult {
-	return policyResult{
+	r := policyResult{
 		Name: name, Customers: value.N(), VisitRate: value.Mean(),
 		Lower: max(0, value.Mean()-value.HalfWidth()), Upper: min(1, value.Mean()+value.HalfWidth()),
-		Gain: gain.Mean(), GainLower: max(-1, gain.Mean()-gain.HalfWidth()), GainUpper: min(1, gain.Mean()+gain.HalfWidth()),
 	}
+	if gain != nil { // The service gains nothing over itself.
+		r.Gain, r.GainLower, r.GainUpper = gain.Mean(), max(-1, gain.Mean()-gain.HalfWidth()), min(1, gain.Mean()+gain.HalfWidth())
+	}
+	return r
 }
 
 // verdict says in words what the gain over the best single action, chosen in hindsight, comes to.
 func verdict(best string, gain *experiment.MeanSequence) string {
 	mean, half := gain.Mean(), gain.HalfWidth()
-	told := fmt.Sprintf("%+.2f points of visit rate, 95%% interval %s", 100*mean, interval(max(-1, mean-half), min(1, mean+half)))
+	told := fmt.Sprintf("%s points of visit rate, 95%% interval %s to %s", points(mean), points(max(-1, mean-half)), points(min(1, mean+half)))
 	switch {
 	case mean-half > 0:
 		return fmt.Sprintf("Choosing per person beat %s to everyone, the best single choice in hindsight: %s.", best, told)
@@ -134,6 +133,5 @@ func verdict(best string, gain *experiment.MeanSequence) string {
 
 func percent(x float64) string { return fmt.Sprintf("%.2f%%", 100*x) }
 
-func interval(lower, upper float64) string {
-	return fmt.Sprintf("%+.2f to %+.2f", 100*lower, 100*upper)
-}
+// points formats a difference of rates.
+func points(x float64) string { return fmt.Sprintf("%+.2f", 100*x) }

@@ -108,7 +108,7 @@ func (a *acknowledged) count() int { return len(a.served) + len(a.rewards) }
 // missing returns what was acknowledged and is not in the log exactly once, as it was acknowledged.
 func (a *acknowledged) missing(t *testing.T, data string) []string {
 	served, decisions, rewards := map[string]string{}, map[string]int{}, map[string]int{}
-	readLog(t, data, func(_ eventlog.Position, r *logv1.Record) {
+	err := eachRecord(data, 0, func(_ eventlog.Position, r *logv1.Record) error {
 		if d := r.GetDecision(); d != nil {
 			decisions[d.GetEventId()]++
 			served[d.GetEventId()] = d.GetActions()[d.GetSlots()[0].GetAction()[0]].GetId()
@@ -116,7 +116,11 @@ func (a *acknowledged) missing(t *testing.T, data string) []string {
 		if w := r.GetReward(); w != nil {
 			rewards[w.GetEventId()]++
 		}
+		return nil
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	var lost []string
 	for event, action := range a.served {
 		if decisions[event] != 1 || served[event] != action {
