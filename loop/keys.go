@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nextbest/nextbest/features"
+	"github.com/nextbest/nextbest/model"
 )
 
 // Limits of a loop file. Those that a request has as well are the same there (proto/nextbest/v1).
@@ -122,13 +123,13 @@ var policyShape = shape{kind: objectKind, keys: []key{
 	{name: "type", shape: words(policyWords), fallback: squareCB,
 		doc:    "`squarecb`: the better an action's score, the likelier, ever more sharply as events are learned from. `epsilon_greedy`: the best score, and with probability `epsilon` any action. `uniform`: every action alike.",
 		reason: "It explores less where the scores are clear, and needs no tuning by the number of actions."},
-	{name: "gamma", shape: positiveNumber, fallback: "10", only: "type", onlyValue: squareCB,
+	{name: "gamma", shape: positiveNumber, fallback: written(model.DefaultGamma), only: "type", onlyValue: squareCB,
 		doc:    "How sharply scores decide, in units of the rewards' standard deviation; at most 1e9.",
 		reason: "Best mean reward over several data sets; half or twice as much changes little."},
-	{name: "epsilon", shape: share, fallback: "0.1", only: "type", onlyValue: epsilonGreedy,
+	{name: "epsilon", shape: share, fallback: written(model.DefaultEpsilon), only: "type", onlyValue: epsilonGreedy,
 		doc:    "The share of events in which any action may be chosen.",
-		reason: "The textbook value: one event in ten pays for learning about the others."},
-	{name: "floor", shape: share, fallback: "0.01",
+		reason: "One event in twenty pays for learning about the others."},
+	{name: "floor", shape: share, fallback: written(model.DefaultFloor),
 		doc:    "The least share of probability that is spread evenly over the permitted actions, whatever the scores: each gets at least floor / number of actions. With 0 the log cannot be used to judge every other policy.",
 		reason: "One event in a hundred is a small price, and every action stays in the log with a known probability."},
 }}
@@ -169,3 +170,6 @@ var fallbackShape = shape{kind: objectKind, keys: []key{
 		doc:    "When a decision cannot be recorded. `baseline`: the baseline is served without an event id, never learned from. `unavailable`: an error that says when to try again.",
 		reason: "A page needs an answer; a randomised choice that was not recorded is never given."},
 }}
+
+// written writes a default that another package owns.
+func written(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }

@@ -11,6 +11,7 @@ import (
 	"github.com/nextbest/nextbest/features"
 	"github.com/nextbest/nextbest/learn"
 	"github.com/nextbest/nextbest/loop"
+	"github.com/nextbest/nextbest/model"
 )
 
 func shipped(t testing.TB) []*learn.Definition {
@@ -89,4 +90,15 @@ func actionSets(actions []decision.Action) []features.Set {
 		sets = append(sets, a.Features)
 	}
 	return sets
+}
+
+// A new loop gets what the product calls its default, the same that `nextbest simulate` runs.
+func TestNewLoopHasTheDefaultPolicy(t *testing.T) {
+	d, err := loop.Compile("new.yaml", []byte("version: 1\nname: new\nactions: from_request\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := d.Loop.Policy.String(), model.DefaultExploration().String(); got != want {
+		t.Errorf("a new loop's policy is %s, the default %s", got, want)
+	}
 }
