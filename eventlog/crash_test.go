@@ -70,6 +70,7 @@ func missing(t testing.TB, dir string, acks []ack) (lost int) {
 
 // kill -9 in a loop: every acknowledged record is in the log afterwards, none twice, and the log is sound.
 func TestKilledProcessesLoseNothingAcknowledged(t *testing.T) {
+	t.Parallel()
 	kills := 20
 	if soak() {
 		kills = 1000

@@ -87,11 +87,12 @@ func (d *damagedLog) lost(t *testing.T, got []record) (records, blocks int) {
 
 // One flipped bit is always found, costs at most the block that it is in, and never passes for a record.
 func TestAFlippedBitCostsOneBlockAndIsFound(t *testing.T) {
+	t.Parallel()
 	d := newDamagedLog(t)
 	rng := rand.New(rand.NewPCG(3, 4))
-	flips := 3000
+	flips := 2000
 	if soak() {
-		flips = 100_000
+		flips = 20_000
 	}
 	for i := range flips {
 		path := d.files[rng.IntN(len(d.files))]
@@ -115,9 +116,10 @@ func TestAFlippedBitCostsOneBlockAndIsFound(t *testing.T) {
 
 // Bytes written over a stretch of a file cost the blocks that they touch and never pass for records.
 func TestAStretchOfGarbageCostsTheBlocksItTouches(t *testing.T) {
+	t.Parallel()
 	d := newDamagedLog(t)
 	rng := rand.New(rand.NewPCG(5, 6))
-	for i := range 1000 {
+	for i := range 500 {
 		path := d.files[rng.IntN(len(d.files))]
 		b := append([]byte(nil), d.sound[path]...)
 		from := rng.IntN(len(b))
@@ -146,11 +148,12 @@ func TestAStretchOfGarbageCostsTheBlocksItTouches(t *testing.T) {
 
 // A file cut short serves what is before the cut, and everything in later segments.
 func TestATruncatedFileKeepsTheRest(t *testing.T) {
+	t.Parallel()
 	d := newDamagedLog(t)
 	for k, path := range d.files {
 		whole := d.sound[path]
 		rng := rand.New(rand.NewPCG(uint64(k), 8))
-		for range 500 {
+		for range 300 {
 			size := rng.IntN(len(whole))
 			d.with(t, path, whole[:size], func() { d.truncated(t, k, path, size) })
 		}
