@@ -72,7 +72,7 @@ func (d *Decider) decide(ctx context.Context, s *Snapshot, req *Request, id stri
 	if r.Outcome, err = Decide(s, &r.Input); err != nil {
 		return nil, err
 	}
-	if err := d.Recorder.Record(ctx, r, s.Loop.RankSync); err != nil {
+	if err := d.record(ctx, r, s.Loop.RankSync); err != nil {
 		return d.unlogged(ctx, s, r, err)
 	}
 	return r, nil
@@ -141,6 +141,19 @@ func (d *Decider) featureBudget(ctx context.Context) time.Duration {
 	}
 	return min(d.FeatureBudget, time.Duration(FeatureShare*float64(time.Until(deadline))))
 }
+
+// record leaves a little of the caller's time, so that a log that has no room is answered for within it.
+func (d *Decider) record(ctx context.Context, r *Record, sync Durability) error {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(recordShare*float64(time.Until(deadline))))
+		defer cancel()
+	}
+	return d.Recorder.Record(ctx, r, sync)
+}
+
+// recordShare is the part of the caller's remaining time that recording may take.
+const recordShare = 0.9
 
 // unlogged answers for a decision that is not in the log.
 func (d *Decider) unlogged(ctx context.Context, s *Snapshot, r *Record, cause error) (*Record, error) {

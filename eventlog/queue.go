@@ -20,7 +20,7 @@ type batch struct {
 	first   Position
 	err     error // of the write
 
-	synced  chan struct{} // closed when syncErr is set too; nil while nobody waits for the disk
+	synced  chan struct{} // closed when first and syncErr are set; nil when nobody waits for the disk
 	syncErr error
 }
 
@@ -83,22 +83,24 @@ func (l *Log) append(ctx context.Context, payload []byte, d decision.Durability,
 	if err != nil {
 		return 0, err
 	}
-	done := b.written
+	if err := b.await(ctx, d); err != nil {
+		return 0, err
+	}
+	return b.first + Position(i), nil
+}
+
+// await returns what came of the batch, as far as d wants to know. The disk can be done before the writer's own word.
+func (b *batch) await(ctx context.Context, d decision.Durability) error {
+	done, result := b.written, &b.err
 	if d == decision.Fsync {
-		done = b.synced
+		done, result = b.synced, &b.syncErr
 	}
 	select {
 	case <-done:
+		return *result
 	case <-ctx.Done():
-		return 0, fmt.Errorf("append to the event log, outcome unknown: %w", ctx.Err())
+		return fmt.Errorf("append to the event log, outcome unknown: %w", ctx.Err())
 	}
-	if b.err != nil {
-		return 0, b.err
-	}
-	if d == decision.Fsync && b.syncErr != nil {
-		return 0, b.syncErr
-	}
-	return b.first + Position(i), nil
 }
 
 // put queues a record, waiting for room, and returns its batch and its place in it.

@@ -64,7 +64,7 @@ func (s *store) loadAll() (Recovery, *Damage, error) {
 		case tail == nil:
 		case i == len(segments)-1:
 			torn = tail
-		case tail.Problem != badPosition: // Else a block that the next segment says does not count.
+		case !remainder(segments, i, g.end):
 			note(*tail)
 		}
 		r.Records += g.records

@@ -143,6 +143,16 @@ func limits(segments []*segment) []Position {
 	return out
 }
 
+// remainder reports whether bytes behind the last block of segment i, where records end at end, are what a refused
+// write left there: the next segment goes on at end and says that positions after it were refused.
+func remainder(segments []*segment, i int, end Position) bool {
+	if i+1 >= len(segments) {
+		return false
+	}
+	next := segments[i+1]
+	return next.whole && next.header.after == end && next.header.first > end
+}
+
 // scanner returns a scanner over f from the offset, where the least possible position is next.
 func (g *segment) scanner(f io.ReaderAt, offset int64, next Position, end int64) *scanner {
 	return &scanner{

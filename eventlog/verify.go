@@ -17,15 +17,16 @@ type Report struct {
 
 // SegmentReport is what Verify found in one segment.
 type SegmentReport struct {
-	Name     string
-	First    Position // of its first record
-	End      Position // after its last record
-	Records  uint64
-	Blocks   uint64
-	Bytes    int64 // of the file
-	RawBytes int64 // of the records, decompressed
-	Sealed   bool  // it was ended in order
-	Damage   []Damage
+	Name      string
+	First     Position // of its first record
+	End       Position // after its last record
+	Records   uint64
+	Blocks    uint64
+	Bytes     int64 // of the file
+	RawBytes  int64 // of the records, decompressed
+	Sealed    bool  // it was ended in order
+	Remainder int64 // bytes that a refused write left behind the last block; they do not count
+	Damage    []Damage
 }
 
 // Gap is a stretch of positions without records.
@@ -63,8 +64,14 @@ func Verify(dir string) (Report, error) {
 	expected := Position(0)
 	for i, g := range segments {
 		v := verification{report: SegmentReport{Name: g.name, First: g.header.first}, expected: expected}
-		if err := v.run(g, cut[i]); err != nil {
+		tail, err := v.run(g, cut[i])
+		if err != nil {
 			return r, fmt.Errorf("verify %s: %w", g.name, err)
+		}
+		if tail != nil && remainder(segments, i, v.expected) {
+			v.report.Remainder = tail.Bytes
+		} else if tail != nil {
+			v.damaged(*tail)
 		}
 		r.add(&v)
 		expected = max(expected, v.expected)
@@ -87,15 +94,16 @@ type verification struct {
 	raw      []byte
 }
 
-func (v *verification) run(g *segment, limit Position) error {
+// run reads a segment and returns what is wrong with the bytes behind its last block, if anything.
+func (v *verification) run(g *segment, limit Position) (tail *Damage, err error) {
 	f, err := os.Open(g.path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	v.report.Bytes = info.Size()
 	if !g.whole {
@@ -106,14 +114,11 @@ func (v *verification) run(g *segment, limit Position) error {
 	scan.limit, scan.damaged = limit, v.damaged
 	for {
 		b, tail, err := scan.scan()
-		if tail != nil && (limit == 0 || tail.Problem != badPosition) {
-			v.damaged(*tail)
-		}
 		if errors.Is(err, io.EOF) {
-			return nil
+			return tail, nil
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		v.block(&b)
 	}

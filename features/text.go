@@ -104,7 +104,7 @@ func parseNumber(s string) (float64, bool) {
 // parseNumbers reads a JSON list of numbers. Package encoding/json would take null for 0, and ten times as long.
 func parseNumbers(s string) ([]float64, bool) {
 	body, ok := strings.CutPrefix(trim(s), "[")
-	if !ok {
+	if !ok || len(s) > MaxStored {
 		return nil, false
 	}
 	if body, ok = strings.CutSuffix(body, "]"); !ok {
@@ -132,8 +132,7 @@ func parseNumbers(s string) ([]float64, bool) {
 func trim(s string) string { return strings.Trim(s, " \t\r\n") }
 
 func parseTexts(s string) ([]string, bool) {
-	// A text takes six bytes per byte at most, beside its quotes and comma.
-	if len(s) > MaxTags*(6*MaxText+8) || !utf8.ValidString(s) || !strings.HasPrefix(trim(s), "[") {
+	if len(s) > MaxStored || !utf8.ValidString(s) || !strings.HasPrefix(trim(s), "[") {
 		return nil, false
 	}
 	var items []*string // a null stays nil

@@ -47,6 +47,6 @@
 // not published: the last good one is served on, and Status says why. A damaged checkpoint is refused: the one before it
 // or the whole log is folded. A crash between Cut and Publish leaves a Cut that nothing refers to.
 //
-// An open event takes about 300 bytes with its encoded example, 60 more per reward (BenchmarkOpenEvents), a closed one
+// An open event takes about 260 bytes with its encoded example and id, 50 more per reward (BenchmarkOpenEvents), a closed one
 // about 50 for one more window.
 package learn

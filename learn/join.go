@@ -31,7 +31,7 @@ type JoinedEvent struct {
 	Decision  eventlog.Position // 0 when the history has no decision yet
 	State     State
 	Closes    time.Time
-	Activated time.Time       // when it was; zero when it was not
+	Activated time.Time       // of a deferred event; zero when it was not
 	Rewards   []RewardOutcome // in the order of the log
 	Slots     []SlotReward
 }
@@ -113,7 +113,7 @@ func (j *joining) activate() {
 	case j.event == nil:
 		j.hold()
 		j.held.activated++
-	case !j.event.activated && j.now <= j.event.closes(j.spec.Window):
+	case j.event.deferred && !j.event.activated && j.now <= j.event.closes(j.spec.Window):
 		j.event.activated = true
 		j.activated = j.now
 	}

@@ -33,7 +33,7 @@ func newTail(l *Learner, f *fold) *tail {
 	}
 }
 
-// start folds the log to its end and publishes every loop.
+// start folds the log to its end and publishes every loop, or says in its status why not.
 func (t *tail) start(ctx context.Context) error {
 	for _, name := range sortedLoops(t.fold) {
 		t.inForce(t.fold.loops[name], 0)
@@ -44,7 +44,10 @@ func (t *tail) start(ctx context.Context) error {
 	for _, name := range t.order {
 		p := t.loops[name]
 		if err := t.cut(ctx, p); err != nil {
-			return err
+			if ctx.Err() != nil {
+				return err
+			}
+			t.fail(p, err) // run tries again.
 		}
 		for p.pending != 0 {
 			if err := t.step(ctx); err != nil {

@@ -1,7 +1,7 @@
 // Rank then reward over gRPC: k6 run -e ADDR=127.0.0.1:9090 loadtest/grpc.js
 import grpc from 'k6/net/grpc';
 import { check } from 'k6';
-import { actions, context, eventId, isRewarded, loop, options as common, rewardValue, summary, userId } from './scenario.js';
+import { actions, complain, context, eventId, isRewarded, loop, options as common, rewardValue, summary, userId } from './scenario.js';
 
 export const options = common('grpc');
 
@@ -22,7 +22,8 @@ export default function () {
     { tags: { call: 'rank' }, timeout: '2s' },
   );
   const ranked = check(rank, { 'rank answered': (r) => r.status === grpc.StatusOK && r.message.ranking.length > 0 });
-  if (!ranked || !isRewarded()) return;
+  if (!ranked) return complain('rank', JSON.stringify(rank.error));
+  if (!isRewarded()) return;
 
   const value = rewardValue(rank.message.rewardActionId, ctx);
   const reward = client.invoke(
@@ -30,7 +31,8 @@ export default function () {
     { loop, event_id, reward_id: 'click', value },
     { tags: { call: 'reward' }, timeout: '2s' },
   );
-  check(reward, { 'reward accepted': (r) => r.status === grpc.StatusOK });
+  const accepted = check(reward, { 'reward accepted': (r) => r.status === grpc.StatusOK });
+  if (!accepted) complain('reward', JSON.stringify(reward.error));
 }
 
 export const handleSummary = (data) => summary(data, 'grpc_req_duration');

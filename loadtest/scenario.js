@@ -13,7 +13,7 @@ export const actions = Array.from({ length: 50 }, (_, i) => ({ id: `offer-${Stri
 // A constant arrival rate: iterations start when they are due, however slow the answers are. One that finds no free
 // virtual user is dropped, and counts against the thresholds.
 export function options(protocol) {
-  const rate = Number(__ENV.RATE || 500);
+  const rate = Number(__ENV.RATE || 300);
   return {
     scenarios: {
       rank_then_reward: {
@@ -78,6 +78,14 @@ export function rewardValue(actionId, ctx) {
   const liked = { mobile: 0, desktop: 1, tablet: 2 }[ctx.device];
   const p = Number(actionId.slice(-2)) % 3 === liked ? 0.12 : 0.04;
   return Math.random() < p ? 1 : 0;
+}
+
+let complained = false;
+
+// Says what went wrong, once for each virtual user: loadtest/run shows it when calls failed.
+export function complain(call, what) {
+  if (!complained) console.warn(`${call}: ${what}`);
+  complained = true;
 }
 
 // The figures that loadtest/run reads, beside k6's own verdict on the thresholds.

@@ -14,6 +14,9 @@ import (
 // were right: what was wrong is replaced by its default or taken out, what was left out has its default. What follows
 // need not ask again.
 func (c *compiler) check(n *node, s *shape, path string) bool {
+	if n.wrong {
+		return false
+	}
 	if n.form == nothing && path != "" {
 		c.addf(n.at, "%s has no value: give it %s, or remove the key", path, s.wanted())
 		return false
@@ -106,9 +109,10 @@ func (c *compiler) once(path string) func(entry) bool {
 // complete adds a key's default where it was left out, and what is wrong about its presence or absence.
 func (c *compiler) complete(n *node, k *key, path string) {
 	e := n.entry(k.name)
-	meaningful := k.only == "" || n.key(k.only).text == k.onlyValue || slices.Contains(n.failed, k.only)
+	known := k.only == "" || n.entry(k.only) != nil && !slices.Contains(n.failed, k.only)
+	meaningful := known && (k.only == "" || n.key(k.only).text == k.onlyValue)
 	switch {
-	case e != nil && !meaningful && n.entry(k.only) != nil:
+	case e != nil && known && !meaningful:
 		c.addf(e.at, "%s has no meaning with %s %s: remove it, or set %s: %s",
 			where(path, k.name), k.only, n.key(k.only).text, k.only, k.onlyValue)
 	case e != nil:
@@ -119,7 +123,7 @@ func (c *compiler) complete(n *node, k *key, path string) {
 	case k.fallback != "":
 		n.entries = append(n.entries, entry{name: k.name, at: n.at, value: implied(k, n.at)})
 	case k.required && meaningful && !slices.Contains(n.failed, k.name):
-		c.addf(n.at, "%s is missing: it is %s", where(path, k.name), k.wanted())
+		c.addf(n.at, "%s is missing: add it, it is %s", where(path, k.name), k.wanted())
 	}
 }
 
@@ -138,13 +142,20 @@ func (c *compiler) checkMap(n *node, s *shape, path string) bool {
 		return false
 	}
 	n.entries = slices.DeleteFunc(n.entries, c.once(path))
-	c.count(n, len(n.entries), s, path)
+	if !c.count(n, len(n.entries), s, path) {
+		return false
+	}
 	n.entries = slices.DeleteFunc(n.entries, func(e entry) bool {
 		if e.name == "" || len(e.name) > s.keyBytes {
+			n.failed = append(n.failed, e.name)
 			c.addf(e.at, "%s: a name has 1 to %d bytes, this one has %d", path, s.keyBytes, len(e.name))
 			return true
 		}
-		return !c.check(e.value, s.elem, where(path, e.name))
+		if !c.check(e.value, s.elem, where(path, e.name)) {
+			n.failed = append(n.failed, e.name)
+			return true
+		}
+		return false
 	})
 	return true
 }
@@ -269,6 +280,9 @@ func (c *compiler) values(n *node, path string) bool {
 		return false
 	}
 	for i, v := range n.items {
+		if v.wrong {
+			return false
+		}
 		if v.form != number && v.form != text || v.form != n.items[0].form {
 			c.addf(v.at, "%s: a list is all numbers or all texts; got %s", item(path, i), v.got())
 			return false

@@ -226,7 +226,7 @@ func (c *compiler) bounded(n *node, r *learn.RewardSpec) {
 
 func (c *compiler) metrics(n *node) []learn.Metric {
 	var metrics []learn.Metric
-	useful := n.form == nothing
+	useful := n.form == nothing || len(n.failed) > 0
 	for _, e := range n.entries {
 		useful = useful || e.value.number != 0
 		metrics = append(metrics, learn.Metric{Name: e.name, Weight: e.value.number})

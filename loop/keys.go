@@ -144,7 +144,7 @@ var rewardShape = shape{kind: objectKind, keys: []key{
 	{name: "aggregation", shape: words(aggregationWords), fallback: "earliest",
 		doc:    "How several rewards of one event (and metric) become one value. `earliest` and `last` go by the time that the caller gave, `first` by arrival.",
 		reason: "A click that is reported twice under different ids must not count twice; `sum` suits purchases."},
-	{name: "range", shape: shape{kind: listKind, typed: "[min, max]", elem: &anyNumber, least: 2, most: 2},
+	{name: "range", shape: shape{kind: listKind, typed: "list [min, max]", elem: &anyNumber, least: 2, most: 2},
 		doc:    "The smallest and the largest value that a reported reward may have; others are refused.",
 		reason: "None: money has no natural bound. Set it where there is one: a wrong unit is then found at the first call."},
 	{name: "metrics", shape: shape{kind: mapKind, typed: "weights by metric name", elem: &anyNumber, least: 1, most: maxMetrics, keyBytes: 64},

@@ -19,9 +19,9 @@ import (
 //
 // Left out, because a record of the log already holds their effect: policy, floor and salt (the probabilities), the
 // learning mode (whether the decision is learned from), freshness (a stale value was logged as missing), durability and
-// fallback. Left out as well: the catalogue. A decision is encoded with the catalogue that was in force when it was
-// made, since the log holds the changes of loop files in order; a price that changes today must not change what was
-// learned at the old one.
+// fallback. Left out as well: the catalogue. A decision is encoded, when it is folded, with the catalogue that is in
+// force then, and the log holds the changes of loop files in order: a price that changes today must not change what was
+// learned at the old one, and a new action must not cost a fold of everything.
 func learningKey(d *learn.Definition) string {
 	b := appendText(nil, "learning/1")
 	b = appendText(b, estimatorName)

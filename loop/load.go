@@ -33,6 +33,22 @@ func Load(dir string) ([]*learn.Definition, error) {
 	return good, errors.Join(wrong...)
 }
 
+// CompileFile compiles the loop file at a path. The error is Problems, also when the file cannot be read.
+func CompileFile(path string) (*learn.Definition, error) {
+	s := find(path)
+	return s.compile()
+}
+
+// find reads a file, or says in the source why it cannot be read.
+func find(path string) source {
+	name, _ := loopName(filepath.Base(path))
+	s := source{name: name, path: path}
+	if s.bytes, s.err = read(path); s.err != nil {
+		s.err = Problems{{File: path, Line: 1, Column: 1, Message: s.err.Error()}}
+	}
+	return s
+}
+
 // source is one loop's file as it was found.
 type source struct {
 	name  string // of the loop, by the file's name
@@ -56,19 +72,14 @@ func sources(dir string) ([]source, error) {
 	}
 	var found []source
 	for _, e := range entries {
-		name, ok := loopName(e.Name())
-		if !ok {
+		if _, ok := loopName(e.Name()); !ok {
 			continue
 		}
 		path := filepath.Join(dir, e.Name())
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
 			continue
 		}
-		s := source{name: name, path: path}
-		if s.bytes, s.err = read(path); s.err != nil {
-			s.err = Problems{{File: path, Line: 1, Column: 1, Message: s.err.Error()}}
-		}
-		found = append(found, s)
+		found = append(found, find(path))
 	}
 	slices.SortStableFunc(found, byName)
 	return single(found), nil

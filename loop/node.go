@@ -28,6 +28,7 @@ type node struct {
 	number  float64
 	flag    bool
 	plain   bool     // a scalar without quotes
+	wrong   bool     // what is wrong with it has been said
 	items   []*node  // of a list
 	entries []entry  // of a mapping, as in the file
 	failed  []string // keys of a mapping whose values check took out

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -20,11 +21,17 @@ import (
 // and names each node by its whole path, so depth must be bounded before it runs.
 const maxDepth = 16
 
+// maxBlock is how many entries one block may have, above the 1000 that any list or block of the table of keys allows:
+// the parser's time grows with the square of it (110 s for a block of 65,536 keys).
+const maxBlock = 2048
+
 // parse returns the file as a tree, or nil with the problems added.
 func (c *compiler) parse(file []byte) (root *node) {
+	file = bytes.TrimPrefix(file, []byte("\ufeff")) // a byte order mark: some editors begin files with it
 	if !c.readable(file) {
 		return nil
 	}
+	file = bytes.ReplaceAll(file, []byte("\r\n"), []byte("\n")) // the lexer counts some of them as two lines
 	// The parser is another project's and meets whatever an editor leaves behind: a fault in it must cost one file.
 	defer func() {
 		if r := recover(); r != nil {
@@ -54,6 +61,9 @@ func (c *compiler) readable(file []byte) bool {
 		case r == utf8.RuneError && size == 1:
 			c.addf(at, "this byte (0x%02x) is not UTF-8: save the file as UTF-8", file[i])
 			return false
+		case r == '\r' && (i+1 == len(file) || file[i+1] != '\n'):
+			c.addf(at, "this is a carriage return without a line feed: end lines with a line feed")
+			return false
 		case r < ' ' && r != '\n' && r != '\t' && r != '\r' || r == 0x7f:
 			c.addf(at, "this is a control character (0x%02x): remove it", file[i])
 			return false
@@ -76,34 +86,55 @@ var refused = map[token.Type]string{
 	token.MappingKeyType: "complex keys (?) are not part of loop files: write 'key: value'",
 }
 
-// plainYAML reports whether the tokens are of the plain kind that loop files are written in, and not nested too deep.
+// plainYAML reports whether the tokens are of the plain kind that loop files are written in, not nested too deep, and
+// in blocks that are not too long.
 func (c *compiler) plainYAML(tokens token.Tokens) bool {
-	flow, block := 0, []int{0} // open brackets; the columns at which blocks begin
+	var n nesting
 	for _, t := range tokens {
 		if message, ok := refused[t.Type]; ok {
 			c.addf(place(t), "%s", message)
 			return false
 		}
-		switch {
-		case t.Type == token.MappingStartType || t.Type == token.SequenceStartType:
-			flow++
-		case t.Type == token.MappingEndType || t.Type == token.SequenceEndType:
-			flow--
-		case flow == 0 && (t.Type == token.SequenceEntryType || t.NextType() == token.MappingValueType):
-			column := t.Position.Column
-			for block[len(block)-1] > column {
-				block = block[:len(block)-1]
-			}
-			if block[len(block)-1] < column {
-				block = append(block, column)
-			}
-		}
-		if flow+len(block)-1 > maxDepth {
+		n.step(t)
+		if n.flow+len(n.blocks) > maxDepth {
 			c.addf(place(t), "this is nested more than %d deep: no key of a loop file goes so deep", maxDepth)
+			return false
+		}
+		if last := len(n.blocks) - 1; last >= 0 && n.blocks[last].entries > maxBlock {
+			c.addf(place(t), "this block has more than %d entries: no list or block of a loop file may have so many", maxBlock)
 			return false
 		}
 	}
 	return true
+}
+
+// nesting is where a token stands: in how many brackets, and in which blocks.
+type nesting struct {
+	flow   int
+	blocks []block
+}
+
+// block is a list or mapping written in lines: its column, and how many entries it has so far.
+type block struct{ column, entries int }
+
+func (n *nesting) step(t *token.Token) {
+	switch t.Type {
+	case token.MappingStartType, token.SequenceStartType:
+		n.flow++
+	case token.MappingEndType, token.SequenceEndType:
+		n.flow--
+	}
+	if n.flow > 0 || t.Type != token.SequenceEntryType && t.NextType() != token.MappingValueType {
+		return
+	}
+	column := t.Position.Column
+	for len(n.blocks) > 0 && n.blocks[len(n.blocks)-1].column > column {
+		n.blocks = n.blocks[:len(n.blocks)-1]
+	}
+	if len(n.blocks) == 0 || n.blocks[len(n.blocks)-1].column < column {
+		n.blocks = append(n.blocks, block{column: column})
+	}
+	n.blocks[len(n.blocks)-1].entries++
 }
 
 func (c *compiler) syntax(err error) {
@@ -130,13 +161,13 @@ func (c *compiler) document(f *ast.File) *node {
 		return nil
 	}
 	if len(bodies) > 1 {
-		c.addf(place(bodies[1].GetToken()), "a second document begins here: write one loop per file")
+		c.addf(c.tree(bodies[1]).at, "a second document begins here: write one loop per file")
 		return nil
 	}
 	return c.tree(bodies[0])
 }
 
-// tree turns what was parsed into nodes. Problems in values are added; the node is then of form nothing.
+// tree turns what was parsed into nodes. Problems in values are added; the node is then wrong.
 func (c *compiler) tree(from ast.Node) *node {
 	n := &node{at: place(from.GetToken())}
 	switch v := from.(type) {
@@ -164,6 +195,7 @@ func (c *compiler) tree(from ast.Node) *node {
 		c.number(n, strings.TrimSpace(from.GetToken().Value))
 	default:
 		c.addf(n.at, "this form of YAML (%s) is not part of loop files", strings.ToLower(from.Type().String()))
+		n.wrong = true
 	}
 	if n.form == mapping && len(n.entries) > 0 {
 		n.at = n.entries[0].at // the parser's own place of a block is its first colon
@@ -184,11 +216,13 @@ func (c *compiler) number(n *node, written string) {
 	n.form, n.text, n.plain = number, written, true
 	if !decimal.MatchString(written) {
 		c.addf(n.at, "%s is not a plain decimal number: write it as in 12, -0.5 or 1e6 (or in quotes, if it is text)", written)
+		n.wrong = true
 		return
 	}
 	x, err := strconv.ParseFloat(written, 64)
 	if err != nil || math.IsInf(x, 0) {
 		c.addf(n.at, "%s is beyond what a number can be", written)
+		n.wrong = true
 		return
 	}
 	n.number = x

@@ -77,6 +77,9 @@ func (t *tracker) observe(now time.Time, found []source) (changes []Change, wait
 		}
 		if !k.believe(d, now, t.settle) {
 			wait = wait || k.waiting
+			if d == k.reported && d == (digest{}) { // gone before it was ever told
+				delete(t.loops, s.name)
+			}
 			continue
 		}
 		if k.reported = d; d == (digest{}) {

@@ -17,9 +17,10 @@ type LinearOptions struct {
 	// MaxActions bounds the actions that get a block of their own, the first observed ones (1000); the others are
 	// worth what their features say. A block takes up to MaxContextTerms² numbers.
 	MaxActions int
-	// Prior precisions, in units of the noise's, over standardised terms: of the shared weights, of an action's
-	// deviation from them, and of its intercept's.
-	SharedPrecision, OwnPrecision, OwnInterceptPrecision float64
+	// Prior precisions over standardised terms, in units of the noise's: a weight is taken for known as well as that
+	// many events would tell it. Of the weights that all actions share, over context terms (10) and over action terms
+	// (1); of an action's own deviation from them, over context terms (5), and its intercept's (3).
+	SharedPrecision, ActionPrecision, OwnPrecision, OwnInterceptPrecision float64
 	// Variance has predictors fill Estimate.Variance, at a cost that grows with the square of the dimension.
 	Variance bool
 }
@@ -29,8 +30,8 @@ type LinearOptions struct {
 //
 //	z·θ + f·φ + z·θ_a
 //
-// with θ and φ shared by all actions, and θ_a an action's own deviation, whose prior is tighter: a new action starts from
-// what the others and its features say, and moves away as its own events show. All weights are estimated jointly and
+// with θ and φ shared by all actions, and θ_a an action's own deviation, which its prior draws towards none: a new action
+// starts from what the others and its features say, and moves away as its own events show. All weights are estimated jointly and
 // exactly. Numbers are standardised by the examples' own moments when a predictor is made; the sums are raw.
 //
 // It is an Estimator: for a single writer.
@@ -53,9 +54,10 @@ func DefaultEstimator() Estimator { return NewLinear(LinearOptions{}) }
 // NewLinear returns a Linear that has seen nothing.
 func NewLinear(opts LinearOptions) *Linear {
 	setDefault(&opts.MaxActions, 1000)
-	setDefault(&opts.SharedPrecision, 1)
-	setDefault(&opts.OwnPrecision, 2)
-	setDefault(&opts.OwnInterceptPrecision, 1)
+	setDefault(&opts.SharedPrecision, 10)
+	setDefault(&opts.ActionPrecision, 1)
+	setDefault(&opts.OwnPrecision, 5)
+	setDefault(&opts.OwnInterceptPrecision, 3)
 	return &Linear{
 		opts:    opts,
 		context: features.NewEncoder(features.EncoderOptions{Intercept: true, MaxTerms: opts.MaxContextTerms, MaxCategories: opts.MaxCategories}),

@@ -232,6 +232,9 @@ func (l *Linear) eliminate(t *total) (*system, error) {
 	s := &system{n: n, matrix: make([]float64, n*n), right: make([]float64, n), rest: make([]float64, p)}
 	for j := range n {
 		s.matrix[j*n+j] = l.opts.SharedPrecision
+		if j >= p {
+			s.matrix[j*n+j] = l.opts.ActionPrecision
+		}
 	}
 	s.matrix[0] = sharedInterceptPrecision
 	s.addActionTerms(t, l.cache.action)

@@ -72,7 +72,6 @@ type dense struct {
 	l       *Linear
 	f       *fit
 	p, n    int // context terms; all weights
-	blocks  int
 	inverse mat.Dense
 	theta   mat.VecDense
 	noise   float64
@@ -110,6 +109,9 @@ func newDense(t *testing.T, l *Linear, xs []Example, rewards, weights []float64)
 	precision := mat.NewDense(d.n, d.n, nil)
 	for j := range d.n {
 		prior := l.opts.SharedPrecision
+		if j >= p {
+			prior = l.opts.ActionPrecision
+		}
 		if own := j - (p + q - 1); own >= 0 {
 			prior = l.opts.OwnPrecision
 			if own%p == 0 {
@@ -149,7 +151,7 @@ func TestLinearIsTheJointPosterior(t *testing.T) {
 	for _, n := range []int{1, 2, 5, 40, 400} {
 		for _, maxActions := range []int{0, 3} {
 			t.Run(fmt.Sprintf("%d examples, %d blocks", n, maxActions), func(t *testing.T) {
-				l := NewLinear(LinearOptions{DefaultReward: 4, MaxActions: maxActions, Variance: true, SharedPrecision: 0.7, OwnPrecision: 3, OwnInterceptPrecision: 2})
+				l := NewLinear(LinearOptions{DefaultReward: 4, MaxActions: maxActions, Variance: true, SharedPrecision: 0.7, ActionPrecision: 1.5, OwnPrecision: 3, OwnInterceptPrecision: 2})
 				w := newWorld(uint64(n))
 				xs, rewards, weights := fill(l, w, n)
 				twin := newDense(t, l, xs, rewards, weights)

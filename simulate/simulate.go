@@ -27,7 +27,7 @@ type Policy struct {
 type Options struct {
 	Rounds   int    // at most; 0 means all rows
 	Seed     uint64 // of the draws
-	Progress func(done, total int)
+	Progress func() // called after every round; may be nil
 }
 
 // Result is what a run earned.
@@ -93,7 +93,7 @@ func Run(ctx context.Context, data *Multiclass, policy Policy, o Options) (*Resu
 			}
 		}
 		if o.Progress != nil {
-			o.Progress(i+1, total)
+			o.Progress()
 		}
 	}
 	best := 0

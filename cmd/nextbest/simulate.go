@@ -11,15 +11,12 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/nextbest/nextbest/loop"
 	"github.com/nextbest/nextbest/model"
 	"github.com/nextbest/nextbest/simulate"
-	"github.com/schollz/progressbar/v3"
-	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
-
-// LoopPolicy reads the policy that a loop file describes, with an estimator that has seen nothing.
-type LoopPolicy func(path string) (simulate.Policy, error)
 
 // simulateFlags are the flags of nextbest simulate.
 type simulateFlags struct {
@@ -50,9 +47,7 @@ type firstRounds struct {
 }
 
 // simulateCommand returns nextbest simulate.
-func simulateCommand() *cobra.Command { return newSimulateCommand(loopPolicy) }
-
-func newSimulateCommand(loop LoopPolicy) *cobra.Command {
+func simulateCommand() *cobra.Command {
 	var f simulateFlags
 	c := &cobra.Command{
 		Use:   "simulate --data FILE",
@@ -68,10 +63,9 @@ Without --policy and --loop it runs what a new loop gets.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := f.validate(); err != nil {
-				return err
+				return usageError{err}
 			}
-			c.SilenceUsage = true // from here on it is not the usage that fails
-			return f.run(c.Context(), loop, c.OutOrStdout(), c.ErrOrStderr())
+			return f.run(c.Context(), c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	c.Flags().StringVar(&f.data, "data", "", "the file to replay, .csv or .csv.gz")
@@ -81,13 +75,15 @@ Without --policy and --loop it runs what a new loop gets.`,
 	c.Flags().IntVar(&f.rounds, "rounds", 0, "stop after this many rounds; 0: all rows")
 	c.Flags().Uint64Var(&f.seed, "seed", 1, "seed of the draws")
 	c.Flags().BoolVar(&f.json, "json", false, "print one JSON document")
-	_ = c.MarkFlagRequired("data") // it exists
-	c.MarkFlagsMutuallyExclusive("loop", "policy")
 	return c
 }
 
 func (f *simulateFlags) validate() error {
 	switch {
+	case f.data == "":
+		return errors.New("--data FILE is needed")
+	case f.loop != "" && f.policy != "":
+		return errors.New("--loop and --policy exclude each other")
 	case f.format != "multiclass":
 		return fmt.Errorf("--format %q is not known; it can be multiclass", f.format)
 	case f.rounds < 0:
@@ -120,8 +116,8 @@ func namedPolicy(name string) (simulate.Policy, error) {
 	return simulate.Policy{Name: exploration.String(), Exploration: exploration, Estimator: model.DefaultEstimator()}, nil
 }
 
-func (f *simulateFlags) run(ctx context.Context, loop LoopPolicy, stdout, stderr io.Writer) error {
-	policy, err := f.readPolicy(loop)
+func (f *simulateFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
+	policy, err := f.readPolicy()
 	if err != nil {
 		return err
 	}
@@ -133,9 +129,13 @@ func (f *simulateFlags) run(ctx context.Context, loop LoopPolicy, stdout, stderr
 	if err != nil {
 		return err
 	}
-	progress, done := simulateProgress(stderr)
-	result, err := simulate.Run(ctx, data, policy, simulate.Options{Rounds: f.rounds, Seed: f.seed, Progress: progress})
-	done()
+	rounds := len(data.Labels)
+	if f.rounds > 0 {
+		rounds = min(rounds, f.rounds)
+	}
+	progress := newProgress(stderr, "rounds", rounds)
+	result, err := simulate.Run(ctx, data, policy, simulate.Options{Rounds: rounds, Seed: f.seed, Progress: func() { progress.add(1) }})
+	progress.done()
 	if err != nil {
 		return fmt.Errorf("simulate %s: %w", f.data, err)
 	}
@@ -150,11 +150,11 @@ func (f *simulateFlags) run(ctx context.Context, loop LoopPolicy, stdout, stderr
 	return report.print(stdout, f.data)
 }
 
-func (f *simulateFlags) readPolicy(loop LoopPolicy) (simulate.Policy, error) {
+func (f *simulateFlags) readPolicy() (simulate.Policy, error) {
 	if f.loop == "" {
 		return namedPolicy(f.policy)
 	}
-	p, err := loop(f.loop)
+	p, err := loopPolicy(f.loop)
 	if err != nil {
 		return p, fmt.Errorf("read policy of loop: %w", err)
 	}
@@ -185,31 +185,6 @@ func cpuTime() (time.Duration, error) {
 		return 0, fmt.Errorf("read processor time: %w", err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
-}
-
-// simulateProgress returns what to call as rounds pass, and at the end: a bar on a terminal, else a line per tenth.
-func simulateProgress(w io.Writer) (step func(done, total int), end func()) {
-	file, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
-		return func(done, total int) {
-			if total >= 10 && done*10/total > (done-1)*10/total {
-				fmt.Fprintf(w, "%d of %d rounds\n", done, total)
-			}
-		}, func() {}
-	}
-	var bar *progressbar.ProgressBar
-	step = func(done, total int) {
-		if bar == nil {
-			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription("rounds"),
-				progressbar.OptionShowCount(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
-		}
-		_ = bar.Set(done) // a bar that cannot be drawn is no reason to stop
-	}
-	return step, func() {
-		if bar != nil {
-			_ = bar.Finish()
-		}
-	}
 }
 
 func newSimulateReport(r *simulate.Result, policy string, seed uint64, cpu time.Duration) simulateReport {
@@ -246,7 +221,15 @@ func (r simulateReport) print(w io.Writer, data string) error {
 	return nil
 }
 
-// loopPolicy is the LoopPolicy of this program.
+// loopPolicy reads the policy that a loop file describes, with an estimator that has seen nothing.
 func loopPolicy(path string) (simulate.Policy, error) {
-	return simulate.Policy{}, errors.New(path + ": loop files cannot be simulated yet")
+	file, err := os.ReadFile(path)
+	if err != nil {
+		return simulate.Policy{}, err
+	}
+	d, err := loop.Compile(path, file)
+	if err != nil {
+		return simulate.Policy{}, err
+	}
+	return simulate.Policy{Name: d.Loop.Policy.String(), Exploration: d.Loop.Policy, Estimator: d.NewEstimator()}, nil
 }

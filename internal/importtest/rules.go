@@ -26,6 +26,7 @@ var rules = []rule{
 	{packages: "learn", ours: []string{"decision", "eventlog", "features", "model", "proto/gen/nextbest/log/v1"}},
 	// A loop file is compiled to what the others work with.
 	{packages: "loop", ours: []string{"decision", "features", "model", "guardrail", "experiment", "learn"}},
+	{packages: "loop/gen", ours: []string{"loop"}},
 	{packages: "simulate", ours: []string{"decision", "features", "model", "guardrail", "experiment", "learn", "loop"}},
 
 	{packages: "features/redisstore", ours: []string{"features"}},

@@ -74,5 +74,8 @@ func (b *bench) load(ctx context.Context, target, addr string, d time.Duration) 
 	if err := json.Unmarshal(text, &f); err != nil {
 		return figures{}, fmt.Errorf("read k6's summary: %w", err)
 	}
+	if f.Failed > 0 {
+		say("%d of %d calls failed; k6 says:\n%s", f.Failed, f.Calls, out[:min(2000, len(out))])
+	}
 	return f, nil
 }

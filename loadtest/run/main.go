@@ -52,7 +52,7 @@ func main() {
 
 func parseFlags() (settings, error) {
 	var s settings
-	flag.IntVar(&s.Rate, "rate", 500, "iterations started per second; each is a rank, then its reward")
+	flag.IntVar(&s.Rate, "rate", 300, "iterations started per second; each is a rank, then its reward")
 	flag.DurationVar(&s.Duration, "duration", 20*time.Second, "how long each target is measured")
 	flag.DurationVar(&s.WarmUp, "warm-up", 5*time.Second, "how long each target is warmed up before")
 	flag.IntVar(&s.Rounds, "rounds", 1, "how often each target is measured; the median counts")
