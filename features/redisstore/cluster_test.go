@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nextbest/nextbest/features"
+	"github.com/nextbest/nextbest/features/storetest"
 	"github.com/nextbest/nextbest/internal/redistest"
 )
 
@@ -23,61 +25,66 @@ func usersByNode(t *testing.T, c *redistest.Cluster) map[*redistest.Server][]str
 	return users
 }
 
-// TestOneNodeDown takes a master of a cluster away, by a hang and by a kill: the users of the others are answered.
-func TestOneNodeDown(t *testing.T) {
-	for _, fault := range []struct {
-		name     string
-		down, up func(*redistest.Server)
-	}{
-		{"hung", (*redistest.Server).Hang, (*redistest.Server).Resume},
-		{"killed", (*redistest.Server).Kill, nil},
-	} {
-		t.Run(fault.name, func(t *testing.T) {
-			cluster := redistest.StartCluster(t, 3, 0, "--cluster-require-full-coverage", "no")
-			s := open(t, Options{URL: cluster.URL()})
-			defer s.Close()
-			users := usersByNode(t, cluster)
-			for _, of := range users {
-				for _, user := range of {
-					eventually(t, "an answer for "+user, answers(s, user))
-				}
+func TestCluster(t *testing.T) {
+	cluster := redistest.StartCluster(t, 3, 0, "--cluster-require-full-coverage", "no")
+	t.Run("suite", func(t *testing.T) {
+		storetest.Run(t, func(t *testing.T) features.Store {
+			for _, node := range cluster.Nodes {
+				node.Do("flushall")
 			}
-			victim := cluster.Nodes[1]
-			fault.down(victim)
-			time.Sleep(300 * time.Millisecond) // for the circuits of its users to see it
-			var failed, asked int
-			var took []time.Duration
-			for range 20 {
-				for node, of := range users {
-					for _, user := range of {
-						_, d, err := fetch(s, user)
-						took = append(took, d)
-						if node == victim {
-							if err == nil {
-								t.Fatalf("%s was answered by a node that is down", user)
-							}
-							continue
-						}
-						asked++
-						if err != nil {
-							failed++
-						}
-					}
-				}
-			}
-			wantPunctual(t, took)
-			// A slot boundary may lie within a lane, which then shares its circuit: of 16 lanes, 2 of 3 nodes' share.
-			if failed > asked/4 {
-				t.Errorf("%d of %d calls for users of the other nodes failed", failed, asked)
-			}
-			if fault.up == nil {
-				return
-			}
-			fault.up(victim)
-			for _, user := range users[victim] {
-				eventually(t, "an answer for "+user, answers(s, user))
-			}
+			return open(t, patient(cluster.URL()))
 		})
+	})
+	victim := cluster.Nodes[1]
+	users := usersByNode(t, cluster)
+	t.Run("a node hangs", func(t *testing.T) {
+		s := open(t, Options{URL: cluster.URL()})
+		defer s.Close()
+		oneNodeDown(t, s, users, victim, victim.Hang)
+		victim.Resume()
+		for _, user := range users[victim] {
+			eventually(t, "an answer for "+user, answers(s, user))
+		}
+	})
+	t.Run("a node is killed", func(t *testing.T) {
+		s := open(t, Options{URL: cluster.URL()})
+		defer s.Close()
+		oneNodeDown(t, s, users, victim, victim.Kill)
+	})
+}
+
+// oneNodeDown takes a node away. The users of the others have to be answered, and all callers on time.
+func oneNodeDown(t *testing.T, s *Store, users map[*redistest.Server][]string, victim *redistest.Server, down func()) {
+	for _, of := range users {
+		for _, user := range of {
+			eventually(t, "an answer for "+user, answers(s, user))
+		}
+	}
+	down()
+	time.Sleep(300 * time.Millisecond) // for the circuits of its users to see it
+	var failed, asked int
+	var took []time.Duration
+	for range 20 {
+		for node, of := range users {
+			for _, user := range of {
+				_, d, err := fetch(s, user)
+				took = append(took, d)
+				switch {
+				case node != victim:
+					asked++
+					if err != nil {
+						failed++
+					}
+				case err == nil:
+					t.Fatalf("%s was answered by a node that is down", user)
+				}
+			}
+		}
+	}
+	wantPunctual(t, took)
+	// A node's slots may begin and end within a lane, which then shares its circuit: that is up to 2 of 16 lanes.
+	if failed > asked/4 {
+		t.Errorf("%d of %d calls for users of the other nodes failed", failed, asked)
 	}
 }
 

@@ -133,7 +133,7 @@ func TestFullQueueSaysSo(t *testing.T) {
 	counts := map[string]int{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	for range 10 {
+	for range 20 {
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 			defer cancel()
@@ -149,8 +149,10 @@ func TestFullQueueSaysSo(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if counts[features.ReasonTimeout] != maxFlights+4 || counts[features.ReasonQueueFull] != 4 {
-		t.Errorf("%v, want %d timeouts and 4 refused", counts, maxFlights+4)
+	// One to maxFlights are under way, by when they came; four wait.
+	late, refused := counts[features.ReasonTimeout], counts[features.ReasonQueueFull]
+	if late < 1+4 || late > maxFlights+4 || late+refused != 20 {
+		t.Errorf("%v, want 5 to 8 timeouts and the others refused", counts)
 	}
 }
 

@@ -46,16 +46,6 @@ func TestStoreOnOneServer(t *testing.T) {
 	})
 }
 
-func TestStoreOnACluster(t *testing.T) {
-	cluster := redistest.StartCluster(t, 3, 0)
-	storetest.Run(t, func(t *testing.T) features.Store {
-		for _, node := range cluster.Nodes {
-			node.Do("flushall")
-		}
-		return open(t, patient(cluster.URL()))
-	})
-}
-
 func TestPlainHSETIsRead(t *testing.T) {
 	server := redistest.Start(t)
 	s := open(t, patient(server.URL()))
