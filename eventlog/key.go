@@ -1,0 +1,89 @@
+package eventlog
+
+import (
+	"hash/maphash"
+
+	logv1 "github.com/nextbest/nextbest/proto/gen/nextbest/log/v1"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Field numbers of logv1.Record's bodies that belong to an event; loop and event id are fields 1 and 2 of each.
+const (
+	fieldDecision   = 2
+	fieldActivation = 3
+	fieldReward     = 4
+)
+
+// eventOf returns the loop and event id of a record, and false when it belongs to no event.
+func eventOf(r *logv1.Record) (loop, eventID string, ok bool) {
+	switch b := r.Body.(type) {
+	case *logv1.Record_Decision:
+		return b.Decision.GetLoop(), b.Decision.GetEventId(), true
+	case *logv1.Record_Activation:
+		return b.Activation.GetLoop(), b.Activation.GetEventId(), true
+	case *logv1.Record_Reward:
+		return b.Reward.GetLoop(), b.Reward.GetEventId(), true
+	}
+	return "", "", false
+}
+
+// eventIn is eventOf for a record's bytes, without decoding the rest: rebuilding the index reads the whole log. The
+// results are parts of b. Bytes that are no record belong to no event.
+func eventIn(b []byte) (loop, eventID []byte, ok bool) {
+	for len(b) > 0 {
+		n, t, w := protowire.ConsumeTag(b)
+		if w < 0 {
+			return nil, nil, false
+		}
+		b = b[w:]
+		if t == protowire.BytesType && n >= fieldDecision && n <= fieldReward {
+			body, w := protowire.ConsumeBytes(b)
+			if w < 0 {
+				return nil, nil, false
+			}
+			return idsIn(body)
+		}
+		if w = protowire.ConsumeFieldValue(n, t, b); w < 0 {
+			return nil, nil, false
+		}
+		b = b[w:]
+	}
+	return nil, nil, false
+}
+
+// idsIn returns fields 1 and 2 of a body, which are written first.
+func idsIn(b []byte) (loop, eventID []byte, ok bool) {
+	for len(b) > 0 {
+		n, t, w := protowire.ConsumeTag(b)
+		if w < 0 {
+			return nil, nil, false
+		}
+		b = b[w:]
+		if w = protowire.ConsumeFieldValue(n, t, b); w < 0 {
+			return nil, nil, false
+		}
+		if t == protowire.BytesType && n <= 2 {
+			value, _ := protowire.ConsumeBytes(b)
+			if n == 1 {
+				loop = value
+			} else {
+				eventID = value
+			}
+		} else if n > 2 {
+			break // Fields are written in the order of their numbers.
+		}
+		b = b[w:]
+	}
+	return loop, eventID, true
+}
+
+// eventKey hashes a loop and an event id. The seed is the process's own, so that callers cannot choose ids that
+// collide; those that do are told apart when they are read. It is never 0, which stands for no event.
+func eventKey[T string | []byte](seed maphash.Seed, loop, eventID T) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	_, _ = h.WriteString(string(loop))
+	_ = h.WriteByte(0)
+	_, _ = h.WriteString(string(eventID))
+	return max(1, h.Sum64())
+}

@@ -1,0 +1,277 @@
+package eventlog
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/nextbest/nextbest/decision"
+	"github.com/nextbest/nextbest/features"
+	logv1 "github.com/nextbest/nextbest/proto/gen/nextbest/log/v1"
+	"google.golang.org/protobuf/proto"
+)
+
+// sumTolerance is how far a choice's probabilities may be from 1 together.
+const sumTolerance = 1e-9
+
+// CheckDecision refuses a decision that must not be logged: its error wraps ErrInvalidRecord and names the place.
+func CheckDecision(r *decision.Record) error {
+	if r.Loop == "" || r.EventID == "" {
+		return fmt.Errorf("%w: a decision needs a loop and an event id", ErrInvalidRecord)
+	}
+	if len(r.Choices) != len(r.Slots) {
+		return fmt.Errorf("%w: %d choices for %d slots", ErrInvalidRecord, len(r.Choices), len(r.Slots))
+	}
+	if err := checkFeatures(r); err != nil {
+		return err
+	}
+	for i := range r.Choices {
+		if err := checkChoice(&r.Choices[i], len(r.Actions)); err != nil {
+			return fmt.Errorf("%w: slot %d: %w", ErrInvalidRecord, i, err)
+		}
+	}
+	return nil
+}
+
+func checkFeatures(r *decision.Record) error {
+	check := func(where string, set features.Set) error {
+		for _, f := range set {
+			if !f.Value.Finite() {
+				return fmt.Errorf("%w: %s feature %q is not finite", ErrInvalidRecord, where, f.Name)
+			}
+		}
+		return nil
+	}
+	if err := check("context", r.Context); err != nil {
+		return err
+	}
+	if err := check("user", r.User); err != nil {
+		return err
+	}
+	for _, a := range r.Actions {
+		if err := check("action "+a.ID, a.Features); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkChoice(c *decision.Choice, actions int) error {
+	if len(c.Ranking) == 0 {
+		return fmt.Errorf("nothing is chosen")
+	}
+	sum := 0.0
+	for _, k := range c.Ranking {
+		if k.Action < 0 || k.Action >= actions {
+			return fmt.Errorf("action %d of %d", k.Action, actions)
+		}
+		if !(k.Probability >= 0 && k.Probability <= 1) {
+			return fmt.Errorf("probability %v", k.Probability)
+		}
+		if math.IsNaN(k.Score) || math.IsInf(k.Score, 0) {
+			return fmt.Errorf("score %v", k.Score)
+		}
+		sum += k.Probability
+	}
+	if !(math.Abs(sum-1) <= sumTolerance) {
+		return fmt.Errorf("probabilities sum to %v", sum)
+	}
+	for _, x := range c.Excluded {
+		if x.Action < 0 || x.Action >= actions {
+			return fmt.Errorf("excluded action %d of %d", x.Action, actions)
+		}
+	}
+	if c.WouldHaveChosen < -1 || c.WouldHaveChosen >= actions {
+		return fmt.Errorf("would-be choice %d of %d", c.WouldHaveChosen, actions)
+	}
+	if !(c.Draw >= 0 && c.Draw < 1) {
+		return fmt.Errorf("draw %v", c.Draw)
+	}
+	return nil
+}
+
+// FromDecision returns the stored form of a decision. The features of a catalogue's actions are not stored with it:
+// they are the loop's, which the log holds as well.
+func FromDecision(r *decision.Record) *logv1.Record {
+	d := &logv1.Decision{
+		Loop: r.Loop, EventId: r.EventID, UserId: r.UserID, SnapshotId: r.SnapshotID, Fingerprint: r.Fingerprint,
+		Context: fromSet(r.Context), UserFeatures: fromSet(r.User),
+		Actions: fromActions(r.Actions, r.FromCatalogue), FromCatalogue: r.FromCatalogue,
+		ExcludedActions: r.Input.Excluded, Deferred: r.Deferred, Slotted: r.Slotted,
+		Arm: r.Arm, Cold: r.Cold, Fallback: r.Outcome.Fallback, Policy: r.Policy, LearningMode: r.Mode.String(),
+	}
+	for _, x := range r.Defaulted {
+		d.Defaulted = append(d.Defaulted, &logv1.Defaulted{Name: x.Name, Reason: x.Reason})
+	}
+	for i := range r.Slots {
+		d.Slots = append(d.Slots, fromSlot(&r.Slots[i], &r.Choices[i]))
+	}
+	return &logv1.Record{TimeUnixNanos: r.Time.UnixNano(), Body: &logv1.Record_Decision{Decision: d}}
+}
+
+func fromActions(actions []decision.Action, fromCatalogue bool) []*logv1.Action {
+	if len(actions) == 0 {
+		return nil
+	}
+	out := make([]*logv1.Action, len(actions))
+	for i, a := range actions {
+		out[i] = &logv1.Action{Id: a.ID}
+		if !fromCatalogue {
+			out[i].Features = fromSet(a.Features)
+		}
+	}
+	return out
+}
+
+func fromSlot(spec *decision.SlotSpec, c *decision.Choice) *logv1.Slot {
+	s := &logv1.Slot{
+		Id: spec.ID, ExcludedActions: spec.Excluded, BaselineAction: spec.Baseline,
+		Action: make([]uint32, len(c.Ranking)), Probability: make([]float64, len(c.Ranking)), Score: make([]float64, len(c.Ranking)),
+		Draw: c.Draw, WouldHaveChosen: uint32(c.WouldHaveChosen + 1),
+	}
+	for i, k := range c.Ranking {
+		s.Action[i], s.Probability[i], s.Score[i] = uint32(k.Action), k.Probability, k.Score
+	}
+	for _, x := range c.Excluded {
+		s.Excluded = append(s.Excluded, &logv1.Excluded{Action: uint32(x.Action), Reason: x.Reason})
+	}
+	return s
+}
+
+func fromSet(set features.Set) []*logv1.Feature {
+	if len(set) == 0 {
+		return nil
+	}
+	out := make([]*logv1.Feature, len(set))
+	for i, f := range set {
+		out[i] = fromFeature(f)
+	}
+	return out
+}
+
+func fromFeature(f features.Feature) *logv1.Feature {
+	out := &logv1.Feature{Name: f.Name}
+	switch v := f.Value; v.Kind() {
+	case features.Number:
+		out.Value = &logv1.Feature_Number{Number: v.Number()}
+	case features.Text:
+		out.Value = &logv1.Feature_Text{Text: v.Text()}
+	case features.Flag:
+		out.Value = &logv1.Feature_Flag{Flag: v.Flag()}
+	case features.Numbers:
+		out.Value = &logv1.Feature_Numbers{Numbers: &logv1.Numbers{Values: v.Numbers()}}
+	case features.Texts:
+		out.Value = &logv1.Feature_Texts{Texts: &logv1.Texts{Values: v.Texts()}}
+	}
+	return out
+}
+
+// ToDecision returns the decision that a record stores, or ErrInvalidRecord when it stores none or an impossible one.
+// Actions of the catalogue have no features here.
+func ToDecision(record *logv1.Record) (*decision.Record, error) {
+	d := record.GetDecision()
+	if d == nil {
+		return nil, fmt.Errorf("%w: not a decision", ErrInvalidRecord)
+	}
+	mode, err := parseMode(d.LearningMode)
+	if err != nil {
+		return nil, err
+	}
+	r := &decision.Record{
+		Time: time.Unix(0, record.TimeUnixNanos).UTC(), Loop: d.Loop, SnapshotID: d.SnapshotId,
+		Fingerprint: d.Fingerprint, Deferred: d.Deferred, Slotted: d.Slotted,
+		Input: decision.Input{
+			EventID: d.EventId, UserID: d.UserId, Context: toSet(d.Context), User: toSet(d.UserFeatures),
+			FromCatalogue: d.FromCatalogue, Excluded: d.ExcludedActions, Fallback: inputFallback(d.Fallback),
+		},
+		Outcome: decision.Outcome{Arm: d.Arm, Cold: d.Cold, Fallback: d.Fallback, Policy: d.Policy, Mode: mode},
+	}
+	for _, x := range d.Defaulted {
+		r.Defaulted = append(r.Defaulted, decision.Defaulted{Name: x.Name, Reason: x.Reason})
+	}
+	for _, a := range d.Actions {
+		r.Actions = append(r.Actions, decision.Action{ID: a.Id, Features: toSet(a.Features)})
+	}
+	for i, s := range d.Slots {
+		if len(s.Probability) != len(s.Action) || len(s.Score) != len(s.Action) {
+			return nil, fmt.Errorf("%w: slot %d: lists of different lengths", ErrInvalidRecord, i)
+		}
+		r.Slots = append(r.Slots, decision.SlotSpec{ID: s.Id, Excluded: s.ExcludedActions, Baseline: s.BaselineAction})
+		r.Choices = append(r.Choices, toChoice(s))
+	}
+	return r, CheckDecision(r)
+}
+
+// inputFallback returns the part of a decision's fallback that came from reading the user's features.
+func inputFallback(fallback string) string {
+	switch fallback {
+	case decision.FallbackFeaturesTimeout, decision.FallbackFeaturesUnavailable:
+		return fallback
+	}
+	return ""
+}
+
+func parseMode(s string) (decision.LearningMode, error) {
+	for m := decision.Online; m <= decision.LoggingOnly; m++ {
+		if m.String() == s {
+			return m, nil
+		}
+	}
+	return 0, fmt.Errorf("%w: learning mode %q", ErrInvalidRecord, s)
+}
+
+func toChoice(s *logv1.Slot) decision.Choice {
+	c := decision.Choice{Draw: s.Draw, WouldHaveChosen: int(s.WouldHaveChosen) - 1}
+	for i, a := range s.Action {
+		c.Ranking = append(c.Ranking, decision.Ranked{Action: int(a), Probability: s.Probability[i], Score: s.Score[i]})
+	}
+	for _, x := range s.Excluded {
+		c.Excluded = append(c.Excluded, decision.Exclusion{Action: int(x.Action), Reason: x.Reason})
+	}
+	return c
+}
+
+func toSet(fs []*logv1.Feature) features.Set {
+	if len(fs) == 0 {
+		return nil
+	}
+	out := make(features.Set, len(fs))
+	for i, f := range fs {
+		out[i] = features.Feature{Name: f.Name, Value: toValue(f)}
+	}
+	return out
+}
+
+func toValue(f *logv1.Feature) features.Value {
+	switch v := f.Value.(type) {
+	case *logv1.Feature_Number:
+		return features.NumberValue(v.Number)
+	case *logv1.Feature_Text:
+		return features.TextValue(v.Text)
+	case *logv1.Feature_Flag:
+		return features.FlagValue(v.Flag)
+	case *logv1.Feature_Numbers:
+		return features.NumbersValue(v.Numbers.GetValues())
+	case *logv1.Feature_Texts:
+		return features.TextsValue(v.Texts.GetValues())
+	}
+	return features.Value{}
+}
+
+// Marshal returns a record's bytes as the log stores them: the same bytes for the same record.
+func Marshal(r *logv1.Record) ([]byte, error) {
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidRecord, err)
+	}
+	return b, nil
+}
+
+// Unmarshal returns the record in b. It keeps nothing of b.
+func Unmarshal(b []byte) (*logv1.Record, error) {
+	r := new(logv1.Record)
+	if err := proto.Unmarshal(b, r); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidRecord, err)
+	}
+	return r, nil
+}

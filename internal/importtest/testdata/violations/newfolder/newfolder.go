@@ -1,0 +1,2 @@
+// Package newfolder has no rule.
+package newfolder

@@ -1,0 +1,2 @@
+// Package utils has an empty name and no rule.
+package utils
