@@ -100,7 +100,7 @@ func TestOverload(t *testing.T) {
 	}
 	close(leave)
 	calls.Wait()
-	w.rank = nil
+	w.set(func() { w.rank = nil })
 	if _, err := r.decisions().Rank(t.Context(), &nextbestv1.RankRequest{Loop: "shop"}); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
@@ -161,7 +161,7 @@ func TestPartsDown(t *testing.T) {
 	for cause, want := range map[error]Reason{
 		eventlog.ErrFailed: LogUnavailable, eventlog.ErrFull: Overloaded, eventlog.ErrClosed: LogUnavailable, errors.New("a bug"): Internal,
 	} {
-		w.logErr = fmt.Errorf("wrapped: %w", cause)
+		w.set(func() { w.logErr = fmt.Errorf("wrapped: %w", cause) })
 		if f := r.callGRPC(t, rewardMethod, reward); f.reason != want {
 			t.Errorf("%v: %s %s", cause, f.reason, f.detail)
 		}
@@ -173,7 +173,7 @@ func TestPartsDown(t *testing.T) {
 	if len(w.history) != 0 {
 		t.Error("something was recorded")
 	}
-	w.storeErr = errors.New("connection refused")
+	w.set(func() { w.storeErr = errors.New("connection refused") })
 	if a := r.rest("GET", "/v1/users/u/features", ""); a.status != 503 || a.field("reason") != string(FeaturesUnavailable) || bytes.Contains(a.body, []byte("refused")) {
 		t.Errorf("%d %s", a.status, a.body)
 	}

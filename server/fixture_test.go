@@ -81,8 +81,11 @@ type decider struct {
 }
 
 func (d decider) Rank(ctx context.Context, r *decision.Request) (*decision.Record, error) {
-	if d.w.rank != nil {
-		return d.w.rank(ctx, r)
+	d.w.mu.Lock()
+	planted := d.w.rank
+	d.w.mu.Unlock()
+	if planted != nil {
+		return planted(ctx, r)
 	}
 	return d.real.Rank(ctx, r)
 }
@@ -116,7 +119,16 @@ func (w *world) Status(loop string) (learn.Status, bool) {
 
 func (w *world) ReloadErrors() map[string]string { return w.reloads }
 
+// set changes the world while it is served.
+func (w *world) set(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
+}
+
 func (w *world) Stats() eventlog.Stats {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return eventlog.Stats{Segments: 2, Bytes: 4096, LastSync: start, Failed: w.logErr}
 }
 

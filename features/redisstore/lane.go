@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
 const (
-	// maxFlights is how many round trips of reads a lane has under way. The callers that come meanwhile share the next
-	// one. With two, one is being written while the other is being answered.
-	maxFlights = 2
+	// maxFlights is how many round trips of reads a lane has under way at most.
+	maxFlights = 4
+	// patience is how long after the last departure another flight leaves although one is still under way. One flight
+	// at a time makes the fullest pipelines, and costs the least CPU; but nobody should wait long for a slow one.
+	patience = 500 * time.Microsecond
 	// maxBatch bounds a pipeline, so that the first of it need not wait long for the last.
 	maxBatch = 256
 )
@@ -24,15 +27,16 @@ var (
 // lane carries the reads of some of the users: of all of them, or in a cluster of a part of the slots, so that a hung
 // master holds up its own users only.
 //
-// A caller that finds less than maxFlights under way sends its command itself, at no cost over plain go-redis. Others
-// queue, and whoever comes back first starts a goroutine that sends all that wait as one pipeline, until none wait.
+// A caller that finds nothing under way sends its command itself, at no cost over plain go-redis. Those who come
+// meanwhile queue, and whoever comes back starts a goroutine that sends all that wait as one pipeline, until none wait.
 type lane struct {
 	store   *Store
 	breaker *breaker
 
-	mu      sync.Mutex
-	flights int
-	queue   []*read
+	mu       sync.Mutex
+	flights  int
+	departed time.Time // the last of them
+	queue    []*read
 }
 
 // read is one caller's HMGET.
@@ -48,8 +52,8 @@ func (l *lane) do(ctx context.Context, cmd *redis.SliceCmd) error {
 		return errOpen
 	}
 	l.mu.Lock()
-	if l.flights < maxFlights {
-		l.flights++
+	leave := l.depart()
+	if leave && len(l.queue) == 0 {
 		l.mu.Unlock()
 		err := l.store.client.Process(ctx, cmd)
 		l.store.stats.direct.Add(1)
@@ -57,19 +61,33 @@ func (l *lane) do(ctx context.Context, cmd *redis.SliceCmd) error {
 		l.land()
 		return err
 	}
-	if len(l.queue) >= l.store.options.QueueLimit {
+	if !leave && len(l.queue) >= l.store.options.QueueLimit {
 		l.mu.Unlock()
 		return errQueueFull
 	}
 	r := &read{ctx: ctx, cmd: cmd, done: make(chan struct{})}
 	l.queue = append(l.queue, r)
 	l.mu.Unlock()
+	if leave {
+		l.land()
+	}
 	select {
 	case <-r.done:
 		return cmd.Err()
 	case <-ctx.Done(): // the flight goes on without us
 		return ctx.Err()
 	}
+}
+
+// depart reports whether it is time for another flight, and counts it. l.mu is held.
+func (l *lane) depart() bool {
+	now := time.Now()
+	if l.flights > 0 && (l.flights == maxFlights || now.Sub(l.departed) < patience) {
+		return false
+	}
+	l.flights++
+	l.departed = now
+	return true
 }
 
 // land ends a caller's own flight, or turns it into one for those who wait.
@@ -96,6 +114,7 @@ func (l *lane) take(batch []*read) []*read {
 		l.flights--
 		return nil
 	}
+	l.departed = time.Now()
 	batch = append(batch, l.queue[:n]...)
 	rest := copy(l.queue, l.queue[n:])
 	clear(l.queue[rest:])

@@ -33,7 +33,7 @@ func TestHungServerDiesWithTheTest(t *testing.T) {
 }
 
 func TestClusterServesEverySlot(t *testing.T) {
-	c := StartCluster(t, 3)
+	c := StartCluster(t, 3, 0)
 	if info := c.Nodes[2].Do("cluster", "info"); !strings.Contains(info, "cluster_slots_ok:16384") {
 		t.Fatalf("cluster info:\n%s", info)
 	}
