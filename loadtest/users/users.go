@@ -19,8 +19,8 @@ type feature struct {
 	draw func(*rand.Rand) string
 }
 
-// features are what loops/loadtest.yaml declares of users.
-var features = []feature{
+// fields are what loops/loadtest.yaml declares of users.
+var fields = []feature{
 	{"age", number(18, 90, 0)},
 	{"tenure_days", number(0, 3650, 0)},
 	{"orders", number(0, 60, 0)},
@@ -80,8 +80,8 @@ func Key(id string) string { return "nb:u:{" + id + "}" }
 
 // Names returns the names of all features, in the order of a hash without gaps.
 func Names() []string {
-	names := make([]string, len(features))
-	for i, f := range features {
+	names := make([]string, len(fields))
+	for i, f := range fields {
 		names[i] = f.name
 	}
 	return names
@@ -90,14 +90,14 @@ func Names() []string {
 // Hash returns the fields and values of user i, in the form of HSET's arguments.
 func Hash(seed uint64, i int) []string {
 	r := rand.New(rand.NewPCG(seed, uint64(i)))
-	fields := make([]string, 0, 2*len(features))
-	for _, f := range features {
+	hash := make([]string, 0, 2*len(fields))
+	for _, f := range fields {
 		value := f.draw(r)
 		if r.Float64() >= missingShare {
-			fields = append(fields, f.name, value)
+			hash = append(hash, f.name, value)
 		}
 	}
-	return fields
+	return hash
 }
 
 // Fill writes users 0 to n-1, replacing what was there. It stops at the first error.
