@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/otel/attribute"
@@ -33,14 +35,16 @@ func newTracing(ctx context.Context, endpoint string) (*tracing, error) {
 	if endpoint == "" {
 		return &tracing{}, nil
 	}
-	exporter, err := otlptracegrpc.New(ctx, otlptracegrpc.WithEndpointURL(endpoint))
+	exporter, err := otlptracegrpc.New(ctx, otlptracegrpc.WithEndpointURL(endpoint),
+		otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{Enabled: false}))
 	if err != nil {
 		return nil, fmt.Errorf("trace to %s: %w", endpoint, err)
 	}
 	name := resource.NewSchemaless(attribute.String("service.name", "nextbest"))
 	return &tracing{
-		provider: sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(name)),
-		carrier:  propagation.TraceContext{},
+		provider: sdktrace.NewTracerProvider(
+			sdktrace.WithBatcher(exporter, sdktrace.WithExportTimeout(exportTime)), sdktrace.WithResource(name)),
+		carrier: propagation.TraceContext{},
 	}, nil
 }
 
@@ -71,11 +75,22 @@ func (t *tracing) start() startSpan {
 	}
 }
 
-func (t *tracing) shutdown(ctx context.Context) error {
+// exportTime bounds one export; flushTime, the wait for the last ones when the server stops.
+const (
+	exportTime = time.Second
+	flushTime  = 3 * time.Second
+)
+
+// shutdown sends what is left. That a collector is away is no failure of the server's.
+func (t *tracing) shutdown(ctx context.Context, logger *slog.Logger) {
 	if t.provider == nil {
-		return nil
+		return
 	}
-	return t.provider.Shutdown(ctx)
+	ctx, cancel := context.WithTimeout(ctx, flushTime)
+	defer cancel()
+	if err := t.provider.Shutdown(ctx); err != nil {
+		logger.WarnContext(ctx, "the last spans were not sent", "error", err)
+	}
 }
 
 // carried reads trace headers from metadata.

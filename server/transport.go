@@ -120,9 +120,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.stopErr = errors.Join(
 			s.stopHTTP(ctx),
 			s.stopGRPC(ctx),
-			named("stop tracing", s.tracing.shutdown(ctx)),
-			named("stop metrics", s.metrics.shutdown(ctx)),
+			named("stop metrics", s.metrics.shutdown(context.WithoutCancel(ctx))), // collects no more, waits for nothing
 		)
+		s.tracing.shutdown(context.WithoutCancel(ctx), s.deps.Logger)
 	})
 	return s.stopErr
 }

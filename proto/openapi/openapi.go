@@ -4,6 +4,9 @@ package openapi
 
 import _ "embed"
 
+// `make generate` has merged info.json and the documents of the .proto files before this.
+//go:generate go run ./generate openapi.json
+
 //go:embed openapi.json
 var document []byte
 
