@@ -21,13 +21,11 @@ import (
 
 // children are the programs that tests run in a process of their own, by name.
 var children = map[string]func(dir string) error{
-	"append": func(dir string) error { return appendForEver(dir, Options{SegmentBytes: 200_000}, 8) },
-	"append lie": func(dir string) error {
-		return appendForEver(dir, Options{SegmentBytes: 200_000, Files: lyingFiles{}}, 8)
-	},
-	"plug":  func(dir string) error { return appendForEver(dir, Options{SegmentBytes: 200_000}, 8) },
-	"sync":  appendSynced,
-	"limit": appendUnderALimit,
+	"append":      func(dir string) error { return appendForEver(dir, Options{}, 8) },
+	"append lie":  func(dir string) error { return appendForEver(dir, Options{Files: lyingFiles{}}, 8) },
+	"append deaf": func(dir string) error { return appendForEver(dir, Options{Files: deafFiles{}}, 8) },
+	"sync":        appendSynced,
+	"limit":       appendUnderALimit,
 }
 
 // startChild runs a child on dir, under the command line in wrap if there is one.
@@ -54,6 +52,7 @@ func startChild(t testing.TB, name, dir string, wrap ...string) (*exec.Cmd, *buf
 // appendForEver appends records from several goroutines, half of them for the disk, and prints the payload and the
 // position of each once it is acknowledged. A run names its records after its own process and time.
 func appendForEver(dir string, o Options, writers int) error {
+	o.SegmentBytes = 200_000
 	l, _, err := Open(dir, o)
 	if err != nil {
 		return err
@@ -111,15 +110,32 @@ func (f *lyingFile) Write(b []byte) (int, error) {
 	return f.File.Write(b)
 }
 
+// deafFiles is the planted bug for power loss: what is synced is not.
+type deafFiles struct{ osFiles }
+
+func (deafFiles) Create(name string) (File, error) {
+	f, err := osFiles{}.Create(name)
+	return deafFile{f}, err
+}
+
+func (deafFiles) SyncDir(string) error { return nil }
+
+type deafFile struct{ File }
+
+func (deafFile) Sync() error { return nil }
+
 // appendSynced appends 40 records for the disk one after the other and prints what became of each.
 func appendSynced(dir string) error {
-	l, _, err := Open(dir, Options{})
+	l, _, err := Open(dir, Options{RetryEvery: time.Millisecond})
 	if err != nil {
 		return err
 	}
 	for i := range 40 {
 		_, err := l.Append(context.Background(), fmt.Appendf(nil, "record %d", i), decision.Fsync)
 		fmt.Printf("%d %t\n", i, err == nil)
+		if err != nil {
+			time.Sleep(10 * time.Millisecond) // Until the log has recovered.
+		}
 	}
 	_ = l.Close() // Its own fdatasync may be the one that fails.
 	return nil
