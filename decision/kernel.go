@@ -9,7 +9,7 @@ import (
 	"github.com/nextbest/nextbest/model"
 )
 
-// Arm of a decision that no experiment took part in.
+// ArmPolicy is the arm of a decision that no experiment took part in.
 const ArmPolicy = "policy"
 
 // Decide fills every slot of in, in order, each action at most once. It is pure: the same snapshot and input give the

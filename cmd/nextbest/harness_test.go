@@ -3,9 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -143,45 +141,6 @@ func (s *service) awaitReady() {
 func (s *service) kill() {
 	_ = s.process.Process.Kill()
 	_ = s.process.Wait()
-}
-
-// stop asks the service to end, and returns its exit status.
-func (s *service) stop() int {
-	_ = s.process.Process.Signal(syscall.SIGTERM)
-	_ = s.process.Wait()
-	return s.process.ProcessState.ExitCode()
-}
-
-// rest calls the service over REST. Body may be nil, bytes, or anything that JSON can carry.
-func (s *service) rest(method, path string, body any) (int, map[string]any) {
-	s.t.Helper()
-	var payload io.Reader
-	switch b := body.(type) {
-	case nil:
-	case []byte:
-		payload = bytes.NewReader(b)
-	default:
-		encoded, err := json.Marshal(b)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		payload = bytes.NewReader(encoded)
-	}
-	request, err := http.NewRequest(method, "http://"+s.http+path, payload)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer response.Body.Close()
-	answer := map[string]any{}
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil && err != io.EOF {
-		s.t.Fatalf("%s %s: %v", method, path, err)
-	}
-	return response.StatusCode, answer
 }
 
 // command runs the program to its end.

@@ -141,7 +141,8 @@ func openEvents(ctx context.Context, o serveOptions, logger *slog.Logger, stoppi
 
 func openFeatures(o serveOptions, logger *slog.Logger) (features.Store, error) {
 	if o.redis == "" {
-		return embedded.Open(filepath.Join(o.data, featuresFolder), embedded.Options{Logger: logger})
+		store, _, err := embedded.Open(filepath.Join(o.data, featuresFolder), embedded.Options{Logger: logger})
+		return store, err
 	}
 	return redisstore.New(redisstore.Options{URL: o.redis})
 }
