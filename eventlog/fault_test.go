@@ -64,6 +64,7 @@ func sound(t *testing.T, dir string, l *Log, want []string) {
 
 // A write that fails, whole or in part, refuses its block alone; the log goes on in a new segment.
 func TestAFailedWriteRefusesItsBlockAlone(t *testing.T) {
+	t.Parallel()
 	for _, d := range []decision.Durability{decision.Process, decision.Fsync} {
 		for _, keep := range []int{0, 1, 20, blockHeaderBytes, blockHeaderBytes + 3, 1 << 20} {
 			for _, cuts := range []bool{true, false} {
@@ -119,6 +120,7 @@ func TestAShortWriteIsAFailedWrite(t *testing.T) {
 
 // An fdatasync that fails refuses those who wait for it, is never called again on that file, and costs nothing else.
 func TestAFailedSyncIsNeverTriedAgainOnItsFile(t *testing.T) {
+	t.Parallel()
 	for n := 1; n <= 20; n++ {
 		files, dir := newFaultFiles(), t.TempDir()
 		l, _ := mustOpen(t, dir, Options{Files: files})

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,4 +21,9 @@ func lock(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("%w: %s", ErrLocked, dir)
 	}
 	return f, nil
+}
+
+// unlock gives the lock back. It says so, as a closed file alone does not while a process just being started has it too.
+func unlock(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
 }

@@ -42,8 +42,7 @@ func Open(dir string, o Options) (*Log, Recovery, error) {
 	recovery, err := l.start()
 	if err != nil {
 		l.store.close()
-		held.Close()
-		return nil, recovery, err
+		return nil, recovery, errors.Join(err, unlock(held))
 	}
 	return l, recovery, nil
 }
@@ -92,7 +91,7 @@ func (l *Log) Close() error {
 	}
 	l.wait.Wait()
 	l.store.close()
-	return errors.Join(l.writer.failedError(), l.syncer.last(), l.lock.Close())
+	return errors.Join(l.writer.failedError(), l.syncer.last(), unlock(l.lock))
 }
 
 // End returns the position after the last record that was written, 1 for an empty log.

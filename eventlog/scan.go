@@ -155,15 +155,14 @@ func (s *scanner) blockAt(at int64) (b block, why string, err error) {
 // findMagic returns the first offset from at where a block's magic stands, or -1.
 func (s *scanner) findMagic(at int64) (int64, error) {
 	for s.end-at >= int64(len(blockMagic)) {
-		n := int(min(s.end-at, scanWindow))
-		window, err := s.bytes(at, n)
-		if err != nil {
+		if _, err := s.bytes(at, len(blockMagic)); err != nil {
 			return 0, err
 		}
+		window := s.buf[at-s.bufStart:] // And what else is in memory: each byte is read once, however often the magic stands.
 		if i := bytes.Index(window, []byte(blockMagic)); i >= 0 {
 			return at + int64(i), nil
 		}
-		at += int64(n - len(blockMagic) + 1)
+		at += int64(len(window) - len(blockMagic) + 1)
 	}
 	return -1, nil
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,6 +56,7 @@ func newWriter(l *Log, r Recovery) *writer {
 // run writes batches until the queue is closed and empty, then ends the segment.
 func (w *writer) run() {
 	for {
+		runtime.Gosched() // Those who are about to append share the block.
 		b, open := w.l.queue.take()
 		switch {
 		case b != nil:
