@@ -24,7 +24,8 @@ type Store interface {
 	// Put sets the named features and leaves the user's others. It is atomic, and durable as far as the store is.
 	// After an error it is not known whether it happened.
 	Put(ctx context.Context, user string, values map[string]string) error
-	// All returns every feature of a user, time stamps included; empty when the user is unknown.
+	// All returns every feature of a user, time stamps included; empty when the user is unknown. More than MaxFields
+	// are an error.
 	All(ctx context.Context, user string) (map[string]string, error)
 	// Delete forgets a user.
 	Delete(ctx context.Context, user string) error
@@ -34,10 +35,11 @@ type Store interface {
 
 // Limits of what a Store takes.
 const (
-	MaxUser   = 1 << 10 // bytes of a user id
-	MaxName   = 256     // bytes of a feature's name
-	MaxFields = 4096    // features of one user
-	MaxStored = 512 << 10
+	MaxUser   = 1 << 10   // bytes of a user id
+	MaxName   = 256       // bytes of a feature's name
+	MaxFields = 4096      // features of one Put, and of a user whom All returns
+	MaxStored = 512 << 10 // bytes of a text
+	MaxPut    = 8 << 20   // bytes of names and texts of one Put
 )
 
 // Reasons of a StoreError, short and few, as labels of metrics want them. Redis' own error codes come in lower case
@@ -89,7 +91,9 @@ func CheckPut(user string, values map[string]string) error {
 	if len(values) > MaxFields {
 		return invalidPut(fmt.Errorf("%d features, the limit is %d", len(values), MaxFields))
 	}
+	size := 0
 	for name, text := range values {
+		size += len(name) + len(text)
 		switch {
 		case name == "" || len(name) > MaxName:
 			return invalidPut(fmt.Errorf("a feature's name has 1 to %d bytes, one has %d", MaxName, len(name)))
@@ -98,6 +102,9 @@ func CheckPut(user string, values map[string]string) error {
 		case len(text) > MaxStored:
 			return invalidPut(fmt.Errorf("feature %q has %d bytes, the limit is %d", name, len(text), MaxStored))
 		}
+	}
+	if size > MaxPut {
+		return invalidPut(fmt.Errorf("names and texts have %d bytes, the limit is %d", size, MaxPut))
 	}
 	return nil
 }

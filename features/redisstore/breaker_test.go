@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,9 +14,9 @@ func TestBreakerOpensProbesAndCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var wait sync.WaitGroup
 		b := &breaker{limit: 3, every: 200 * time.Millisecond, ctx: t.Context(), wait: &wait}
-		probes := 0
+		var probes atomic.Int32
 		probe := func(context.Context) error {
-			if probes++; probes < 4 {
+			if probes.Add(1) < 4 {
 				return errors.New("still down")
 			}
 			return nil
@@ -33,12 +34,12 @@ func TestBreakerOpensProbesAndCloses(t *testing.T) {
 			b.failed(probe)
 		}
 		synctest.Wait()
-		if !b.open.Load() || probes != 1 {
-			t.Fatalf("open %v after %d probes, want an open one that was probed at once", b.open.Load(), probes)
+		if !b.open.Load() || probes.Load() != 1 {
+			t.Fatalf("open %v after %d probes, want an open one that was probed at once", b.open.Load(), probes.Load())
 		}
 		wait.Wait()
-		if took := time.Since(start); b.open.Load() || probes != 4 || took != 600*time.Millisecond {
-			t.Errorf("open %v after %d probes and %v", b.open.Load(), probes, took)
+		if took := time.Since(start); b.open.Load() || probes.Load() != 4 || took != 600*time.Millisecond {
+			t.Errorf("open %v after %d probes and %v", b.open.Load(), probes.Load(), took)
 		}
 		b.failed(probe)
 		if b.open.Load() {

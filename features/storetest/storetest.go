@@ -173,6 +173,10 @@ func invalidCalls(t *testing.T, s features.Store) {
 	for i := range features.MaxFields + 1 {
 		tooMany[strconv.Itoa(i)] = "x"
 	}
+	tooLarge := map[string]string{}
+	for i := range features.MaxPut/features.MaxStored + 1 {
+		tooLarge[strconv.Itoa(i)] = strings.Repeat("v", features.MaxStored)
+	}
 	_, fetchErr := s.Fetch(ctx, "", []string{"a"})
 	_, fetchLongErr := s.Fetch(ctx, strings.Repeat("x", features.MaxUser+1), []string{"a"})
 	_, allErr := s.All(ctx, "")
@@ -187,6 +191,7 @@ func invalidCalls(t *testing.T, s features.Store) {
 		"a name not in UTF-8":    s.Put(ctx, "u", map[string]string{"\xff": "1"}),
 		"a long text":            s.Put(ctx, "u", map[string]string{"a": strings.Repeat("v", features.MaxStored+1)}),
 		"too many features":      s.Put(ctx, "u", tooMany),
+		"too large a put":        s.Put(ctx, "u", tooLarge),
 	} {
 		wantReason(t, name, err, features.ReasonInvalid)
 	}
@@ -240,7 +245,7 @@ func putIsAtomic(t *testing.T, s features.Store) {
 				select {
 				case <-done:
 					return
-				default:
+				case <-time.After(50 * time.Microsecond): // the writer needs the processor as well
 				}
 			}
 		})
