@@ -144,5 +144,6 @@ func openFeatures(o serveOptions, logger *slog.Logger) (features.Store, error) {
 		store, _, err := embedded.Open(filepath.Join(o.data, featuresFolder), embedded.Options{Logger: logger})
 		return store, err
 	}
+	redisstore.LogTo(logger)
 	return redisstore.New(redisstore.Options{URL: o.redis})
 }
