@@ -18,6 +18,7 @@ type loopFold struct {
 	now        int64  // log time, unix nanoseconds
 	cut        uint64 // number of the last cut
 	published  published
+	catalogues catalogues // that snapshots decided from
 	counts     counts
 	delays     delays
 	open       map[string]*event
@@ -46,6 +47,7 @@ func newLoopFold(d *Definition) *loopFold {
 		definition: d,
 		estimator:  d.NewEstimator(),
 		now:        math.MinInt64,
+		catalogues: catalogues{inForce: d},
 		counts:     newCounts(),
 		open:       make(map[string]*event),
 		waiting:    waiting{byID: make(map[string]*held)},
@@ -102,7 +104,7 @@ func (l *loopFold) tally(r *decision.Record) {
 
 // encode extends the estimator's encoder and keeps the served actions as examples.
 func (l *loopFold) encode(e *event, r *decision.Record) {
-	v := look(l.definition.Loop, r)
+	v := look(l.definition.Loop, l.catalogues.of(r.SnapshotID), r)
 	l.estimator.Observe(v.Context, v.Candidates)
 	for i := range e.slots {
 		x := l.estimator.Encode(v.Context, v.Candidates[r.Choices[i].Served()])
