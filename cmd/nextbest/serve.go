@@ -141,7 +141,7 @@ func openEvents(ctx context.Context, o serveOptions, logger *slog.Logger, stoppi
 
 func openFeatures(o serveOptions, logger *slog.Logger) (features.Store, error) {
 	if o.redis == "" {
-		store, _, err := embedded.Open(filepath.Join(o.data, featuresFolder), embedded.Options{Logger: logger})
+		store, _, err := embedded.Open(filepath.Join(o.data, featuresFolder), embedded.Options{Logger: logger.With("store", "features")})
 		return store, err
 	}
 	redisstore.LogTo(logger)
