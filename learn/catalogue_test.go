@@ -187,6 +187,23 @@ func TestCataloguesAgainstTheObvious(t *testing.T) {
 	})
 }
 
+// However many catalogues there were, folding the log again finds that of each decision.
+func TestManyCataloguesFoldedAgain(t *testing.T) {
+	f := priceList("a b c", 0.0, 1.0, 2.0)
+	s := newShelf(f)
+	for i := range 3 * maxCatalogues {
+		f.Prices = []any{float64(i), float64(i * i % 7), nil}
+		s.change(f)
+		s.decide(fmt.Sprint("in flight", i), s.number, i%3, float64(i%2))
+		s.cut()
+		s.decide(fmt.Sprint("e", i), s.number, i%3, float64(i%3))
+	}
+	s.check(t, "not folded again")
+	f.Default = 0.25
+	s.change(f)
+	s.check(t, "folded again")
+}
+
 // A feature whose type was changed is missing in the decisions from before, and is learned from in those after: the old
 // values do not take the place of the new.
 func TestCatalogueOfAnotherType(t *testing.T) {
@@ -260,6 +277,13 @@ func TestCatalogueOfALostFile(t *testing.T) {
 	changed.Default = 0.25
 	s.change(changed)
 	foldOf(t, fold, s.log)
+	again := newFold(compileFile, fold.history)
+	if err := again.readState(stateOf(t, fold)); err != nil {
+		t.Fatal(err)
+	}
+	s.decide("in flight yet", 1, 2, 1)
+	foldOf(t, again, s.log)
+	fold = again
 	if !bytes.Equal(modelOf(t, fold, "shop"), s.want(t)) {
 		t.Error("the model is not that of the decisions with the features that decided them")
 	}
@@ -284,10 +308,12 @@ func TestUnknownCatalogue(t *testing.T) {
 		}
 	}
 	is("3-x", "first")
+	c.put(def("at9"))
+	c.cut(9)
 	for n := uint64(10); n < 30; n++ {
 		c.put(def(fmt.Sprint("at", n)))
+		c.cut(n - 1) // Not in order, except the first: not one of ours.
 		c.cut(n)
-		c.cut(n - 5) // Not in order: not one of ours.
 	}
 	if len(c.known) != maxCatalogues {
 		t.Fatalf("%d are known", len(c.known))
