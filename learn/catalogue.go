@@ -53,7 +53,7 @@ func (c *catalogues) cut(number uint64) {
 
 // of returns the catalogue of a snapshot. For one that is not known the oldest that is stands in, or the one in force.
 func (c *catalogues) of(snapshotID string) []decision.Action {
-	number := snapshotNumber(snapshotID)
+	number := SnapshotNumber(snapshotID)
 	for at := c; at != nil; at = at.earlier {
 		for _, k := range slices.Backward(at.known) {
 			if k.from <= number {
@@ -74,8 +74,8 @@ func (c *catalogues) of(snapshotID string) []decision.Action {
 	return nil
 }
 
-// snapshotNumber reads the number that an id begins with, 0 when there is none.
-func snapshotNumber(id string) uint64 {
+// SnapshotNumber reads the number that an id begins with, 0 when there is none.
+func SnapshotNumber(id string) uint64 {
 	digits, _, _ := strings.Cut(id, "-")
 	n, err := strconv.ParseUint(digits, 10, 64)
 	if err != nil {
