@@ -26,24 +26,16 @@ func parseAck(t testing.TB, line string) (a ack, whole bool) {
 func killed(t testing.TB, child, dir string, after time.Duration) []ack {
 	t.Helper()
 	c, out, _ := startChild(t, child, dir)
+	if !out.Scan() {
+		t.Fatal("the child ended before it appended anything")
+	}
+	kill := time.AfterFunc(after, func() { _ = c.Process.Kill() })
+	defer kill.Stop()
 	var acks []ack
-	begun := make(chan struct{})
-	go func() {
-		<-begun
-		time.Sleep(after)
-		_ = c.Process.Kill()
-	}()
-	for out.Scan() {
+	for more := true; more; more = out.Scan() {
 		if a, whole := parseAck(t, out.Text()); whole {
 			acks = append(acks, a)
 		}
-		if begun != nil {
-			close(begun)
-			begun = nil
-		}
-	}
-	if begun != nil {
-		t.Fatal("the child ended before it appended anything")
 	}
 	_ = c.Wait() // It was killed.
 	return acks
