@@ -68,6 +68,7 @@ lint: ## check format, go vet, staticcheck
 .PHONY: generate
 generate: buf ## regenerate Go and OpenAPI from proto/, and what go:generate names; needs npm
 	cd proto && buf lint && buf generate
+	go tool openapiv3-merge proto/openapi/info.json proto/gen/openapi/nextbest/v1/*.openapi.json > proto/openapi/openapi.json
 	go generate ./...
 
 .PHONY: loadtest

@@ -49,10 +49,7 @@ const (
 )
 
 // Action is a thing that can be chosen.
-type Action struct {
-	ID       string
-	Features features.Set
-}
+type Action = model.Candidate
 
 // OnFeaturesFailure says how a loop decides while users' features cannot be read.
 type OnFeaturesFailure uint8
@@ -122,24 +119,18 @@ type Request struct {
 	Slots    []SlotSpec // empty: one place
 }
 
-// Defaulted names a user feature for which its default stood in.
-type Defaulted struct {
-	Name   string
-	Reason string // features.ReasonMissing and so on
-}
-
 // Input is everything that a decision depends on beside the snapshot. It is recorded as it is.
 type Input struct {
 	EventID       string
 	UserID        string
 	Context       features.Set // as sent
 	User          features.Set // as stored and parsed; the defaults are the snapshot's
-	Defaulted     []Defaulted
+	Defaulted     []features.Defaulted
 	Actions       []Action // candidates in the caller's order; the catalogue's when FromCatalogue
 	FromCatalogue bool
 	Excluded      []string
 	Slots         []SlotSpec // at least one
-	Fallback      string     // set when users' features could not be read
+	Degraded      string     // why the user's features could not be read: a features_ fallback reason, or ""
 }
 
 // Ranked is one eligible action.

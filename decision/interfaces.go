@@ -17,7 +17,8 @@ type FeatureSource interface {
 // Recorder is where decisions become durable.
 type Recorder interface {
 	// Record returns once the decision is as durable as d says, or with an error when it is not known to be: then the
-	// decision must not be answered. It keeps nothing of r.
+	// decision must not be answered; the error is an ErrNotRecorded when it is certain not to be in the log. It keeps
+	// nothing of r.
 	Record(ctx context.Context, r *Record, d Durability) error
 	// Find returns the decision of an event id, or nil when the log has none. What it returns was durable.
 	Find(ctx context.Context, loop, eventID string) (*Record, error)
@@ -36,6 +37,9 @@ var (
 	ErrEventConflict = errors.New("this event id was used for another request")
 	ErrUnavailable   = errors.New("the event log cannot take the decision")
 	ErrInvalid       = errors.New("invalid request")
+	// ErrNotRecorded is a Recorder's word that the decision is not in the log and never will be. Without it, a failed
+	// Record leaves open whether the decision is there.
+	ErrNotRecorded = errors.New("not recorded")
 )
 
 // InputError is a request that cannot be decided: which field, and why. errors.Is(err, ErrInvalid) holds.

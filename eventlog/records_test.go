@@ -72,19 +72,19 @@ func drawDecision(t *rapid.T) *decision.Record {
 		Input: decision.Input{
 			EventID: rapid.StringN(1, 9, -1).Draw(t, "event"), UserID: text.Draw(t, "user"), Context: drawSet(t), User: drawSet(t),
 			FromCatalogue: rapid.Bool().Draw(t, "catalogue"), Excluded: drawTexts(t, "excluded"),
-			Fallback: rapid.SampledFrom([]string{"", decision.FallbackFeaturesTimeout, decision.FallbackFeaturesUnavailable}).Draw(t, "fallback"),
+			Degraded: rapid.SampledFrom([]string{"", decision.FallbackFeaturesTimeout, decision.FallbackFeaturesUnavailable}).Draw(t, "fallback"),
 		},
 		Outcome: decision.Outcome{
 			Arm: text.Draw(t, "arm"), Cold: rapid.Bool().Draw(t, "cold"), Policy: text.Draw(t, "policy"),
 			Mode: decision.LearningMode(rapid.IntRange(0, 2).Draw(t, "mode")),
 		},
 	}
-	r.Outcome.Fallback = r.Input.Fallback
+	r.Outcome.Fallback = r.Input.Degraded
 	if r.Outcome.Fallback == "" {
 		r.Outcome.Fallback = rapid.SampledFrom([]string{"", decision.FallbackApprentice, decision.FallbackLoggingOnly}).Draw(t, "outcome fallback")
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "defaulted") {
-		r.Defaulted = append(r.Defaulted, decision.Defaulted{Name: text.Draw(t, "name"), Reason: text.Draw(t, "reason")})
+		r.Defaulted = append(r.Defaulted, features.Defaulted{Name: text.Draw(t, "name"), Reason: text.Draw(t, "reason")})
 	}
 	for range rapid.IntRange(1, 5).Draw(t, "actions") {
 		a := decision.Action{ID: text.Draw(t, "id")}

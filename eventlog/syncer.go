@@ -73,7 +73,7 @@ func (s *syncer) add(out *output, b *batch) {
 		return
 	}
 	if out.failed != nil {
-		b.finishSync(fmt.Errorf("%w: %w", ErrFailed, out.failed))
+		b.finishSync(fmt.Errorf("%w: %w", ErrUnsynced, out.failed))
 		return
 	}
 	out.waiting = append(out.waiting, b)
@@ -150,7 +150,7 @@ func (s *syncer) sync(out *output) {
 			out.named, s.err = true, nil
 			s.durable, s.lastSync = max(s.durable, end), time.Now()
 		} else {
-			failed = fmt.Errorf("%w: %w", ErrFailed, err)
+			failed = fmt.Errorf("%w: %w", ErrUnsynced, err)
 			s.noteFailure(out, failed)
 			waiting = append(waiting, out.waiting...)
 			out.waiting = nil

@@ -26,10 +26,11 @@ var rules = []rule{
 	{packages: "learn", ours: []string{"decision", "eventlog", "features", "model", "proto/gen/nextbest/log/v1"}},
 	// A loop file is compiled to what the others work with.
 	{packages: "loop", ours: []string{"decision", "features", "model", "guardrail", "experiment", "learn"}},
+	{packages: "loop/gen", ours: []string{"loop"}},
 	{packages: "simulate", ours: []string{"decision", "features", "model", "guardrail", "experiment", "learn", "loop"}},
 
 	{packages: "features/redisstore", ours: []string{"features"}},
-	{packages: "features/embedded", ours: []string{"features", "eventlog"}},
+	{packages: "features/embedded", ours: []string{"decision", "features", "eventlog"}}, // decision: the log's durabilities
 	{packages: "features/storetest", ours: []string{"features"}},
 
 	{packages: "server/...", ours: []string{"decision", "eventlog/...", "experiment", "features", "guardrail", "learn",

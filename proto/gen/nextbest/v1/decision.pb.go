@@ -1187,11 +1187,11 @@ var File_nextbest_v1_decision_proto protoreflect.FileDescriptor
 
 const file_nextbest_v1_decision_proto_rawDesc = "" +
 	"\n" +
-	"\x1anextbest/v1/decision.proto\x12\vnextbest.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\x01\n" +
+	"\x1anextbest/v1/decision.proto\x12\vnextbest.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc3\x01\n" +
 	"\x06Action\x12\x1a\n" +
 	"\x02id\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01(\x80\x01R\x02id\x12Q\n" +
-	"\bfeatures\x18\x02 \x03(\v2!.nextbest.v1.Action.FeaturesEntryB\x12\xbaH\x0f\x9a\x01\f\x10\x80\x02\"\ar\x05\x10\x01(\x80\x01R\bfeatures\x1aS\n" +
+	"\xbaH\ar\x05\x10\x01(\x80\x01R\x02id\x12H\n" +
+	"\bfeatures\x18\x02 \x03(\v2!.nextbest.v1.Action.FeaturesEntryB\t\xbaH\x06\x9a\x01\x03\x10\x80\x02R\bfeatures\x1aS\n" +
 	"\rFeaturesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
 	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value:\x028\x01\"\x8b\x01\n" +
@@ -1199,12 +1199,12 @@ const file_nextbest_v1_decision_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01(\x80\x01R\x02id\x124\n" +
 	"\x10excluded_actions\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x0fexcludedActions\x121\n" +
-	"\x0fbaseline_action\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\x0ebaselineAction\"\x9d\x04\n" +
+	"\x0fbaseline_action\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\x0ebaselineAction\"\x94\x04\n" +
 	"\vRankRequest\x125\n" +
 	"\x04loop\x18\x01 \x01(\tB!\xbaH\x1er\x1c2\x1a^[a-z0-9][a-z0-9_-]{0,62}$R\x04loop\x12#\n" +
 	"\bevent_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\aeventId\x12!\n" +
-	"\auser_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\x02R\x06userId\x12S\n" +
-	"\acontext\x18\x04 \x03(\v2%.nextbest.v1.RankRequest.ContextEntryB\x12\xbaH\x0f\x9a\x01\f\x10\x80\x02\"\ar\x05\x10\x01(\x80\x01R\acontext\x128\n" +
+	"\auser_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\x02R\x06userId\x12J\n" +
+	"\acontext\x18\x04 \x03(\v2%.nextbest.v1.RankRequest.ContextEntryB\t\xbaH\x06\x9a\x01\x03\x10\x80\x02R\acontext\x128\n" +
 	"\aactions\x18\x05 \x03(\v2\x13.nextbest.v1.ActionB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\aactions\x124\n" +
 	"\x10excluded_actions\x18\x06 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x0fexcludedActions\x12)\n" +
 	"\x10defer_activation\x18\a \x01(\bR\x0fdeferActivation\x12\x18\n" +

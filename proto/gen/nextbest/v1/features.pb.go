@@ -294,11 +294,11 @@ var File_nextbest_v1_features_proto protoreflect.FileDescriptor
 
 const file_nextbest_v1_features_proto_rawDesc = "" +
 	"\n" +
-	"\x1anextbest/v1/features.proto\x12\vnextbest.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xf7\x01\n" +
+	"\x1anextbest/v1/features.proto\x12\vnextbest.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xee\x01\n" +
 	"\x16PutUserFeaturesRequest\x12#\n" +
 	"\auser_id\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01(\x80\x02R\x06userId\x12c\n" +
-	"\bfeatures\x18\x02 \x03(\v21.nextbest.v1.PutUserFeaturesRequest.FeaturesEntryB\x14\xbaH\x11\x9a\x01\x0e\b\x01\x10\x80\x02\"\ar\x05\x10\x01(\x80\x01R\bfeatures\x1aS\n" +
+	"\xbaH\ar\x05\x10\x01(\x80\x02R\x06userId\x12Z\n" +
+	"\bfeatures\x18\x02 \x03(\v21.nextbest.v1.PutUserFeaturesRequest.FeaturesEntryB\v\xbaH\b\x9a\x01\x05\b\x01\x10\x80\x02R\bfeatures\x1aS\n" +
 	"\rFeaturesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
 	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value:\x028\x01\"\x19\n" +

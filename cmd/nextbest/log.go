@@ -1,0 +1,232 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/nextbest/nextbest/eventlog"
+	logv1 "github.com/nextbest/nextbest/proto/gen/nextbest/log/v1"
+)
+
+// The folders of a data directory.
+const (
+	logFolder      = "log"      // the event log
+	featuresFolder = "features" // the embedded store of users' features
+	learnerFolder  = "learner"  // checkpoints of the learner
+)
+
+func logCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "log",
+		Short: "Look into the event log",
+		Example: `  nextbest log verify --data data
+  nextbest log cat --data data --kind reward | head`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(logVerifyCommand(), logCatCommand())
+	return cmd
+}
+
+func logVerifyCommand() *cobra.Command {
+	var data string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "verify",
+		Short:   "Check every byte of the event log; exit 1 when anything is damaged or missing",
+		Example: "  nextbest log verify --data data",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := logDir(data)
+			if err != nil {
+				return err
+			}
+			report, err := eventlog.Verify(dir)
+			if err != nil {
+				return err
+			}
+			if err := printVerified(cmd.OutOrStdout(), &report, asJSON); err != nil {
+				return err
+			}
+			if !report.Sound() {
+				return reportedError{errors.New("the event log is damaged")}
+			}
+			return nil
+		},
+	}
+	dataFlag(cmd, &data)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	return cmd
+}
+
+func printVerified(out io.Writer, r *eventlog.Report, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(out).Encode(struct {
+			Sound bool `json:"sound"`
+			*eventlog.Report
+		}{r.Sound(), r})
+	}
+	for _, s := range r.Segments {
+		fmt.Fprintf(out, "%s: positions %d to %d, %d records in %d blocks, %d bytes\n",
+			s.Name, s.First, s.End-1, s.Records, s.Blocks, s.Bytes)
+		for _, d := range s.Damage {
+			fmt.Fprintln(out, "  damaged:", d)
+		}
+	}
+	for _, g := range r.Gaps {
+		if !g.Declared {
+			fmt.Fprintf(out, "lost: positions %d to %d\n", g.From, g.To-1)
+		}
+	}
+	word := "sound"
+	if !r.Sound() {
+		word = "DAMAGED; what is left is readable, and the service goes on with it"
+	}
+	_, err := fmt.Fprintf(out, "%d records, %d bytes: %s\n", r.Records, r.Bytes, word)
+	return err
+}
+
+func logCatCommand() *cobra.Command {
+	var o catOptions
+	var from uint64
+	cmd := &cobra.Command{
+		Use:   "cat",
+		Short: "Print the event log's records, one JSON document a line",
+		Example: `  nextbest log cat --data data --kind decision --loop homepage
+  nextbest log cat --data data --from 1000 --limit 10`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.from = eventlog.Position(from)
+			if o.kind != "" && !slices.Contains(recordKinds, o.kind) {
+				return usageError{fmt.Errorf("no record kind %q; there are %s", o.kind, strings.Join(recordKinds, ", "))}
+			}
+			return catLog(o, cmd.OutOrStdout())
+		},
+	}
+	dataFlag(cmd, &o.data)
+	f := cmd.Flags()
+	f.Uint64Var(&from, "from", 0, "first position")
+	f.Uint64Var(&o.limit, "limit", 0, "print at most this many records; 0 prints all")
+	f.StringVar(&o.loop, "loop", "", "only this loop's records")
+	f.StringVar(&o.kind, "kind", "", "only records of this kind: "+strings.Join(recordKinds, ", "))
+	f.Bool("json", true, "one JSON document a line (always)")
+	return cmd
+}
+
+type catOptions struct {
+	data, loop, kind string
+	from             eventlog.Position
+	limit            uint64
+}
+
+func catLog(o catOptions, out io.Writer) error {
+	printed := uint64(0)
+	return eachRecord(o.data, o.from, func(pos eventlog.Position, r *logv1.Record) error {
+		kind, loop := kindAndLoop(r)
+		if (o.kind != "" && kind != o.kind) || (o.loop != "" && loop != o.loop) {
+			return nil
+		}
+		if o.limit > 0 && printed == o.limit {
+			return errEnough
+		}
+		printed++
+		body, err := protojson.Marshal(r)
+		if err != nil {
+			return fmt.Errorf("position %d: %w", pos, err)
+		}
+		line, err := json.Marshal(logLine{pos, kind, time.Unix(0, r.GetTimeUnixNanos()).UTC(), body})
+		if err != nil {
+			return fmt.Errorf("position %d: %w", pos, err)
+		}
+		_, err = fmt.Fprintf(out, "%s\n", line)
+		return err
+	})
+}
+
+// logLine is one line of `nextbest log cat`.
+type logLine struct {
+	Position eventlog.Position `json:"position"`
+	Kind     string            `json:"kind"`
+	Time     time.Time         `json:"time"`
+	Record   json.RawMessage   `json:"record"`
+}
+
+var errEnough = errors.New("enough")
+
+// eachRecord calls f with every record of the log in data from a position on. errEnough ends it early.
+func eachRecord(data string, from eventlog.Position, f func(eventlog.Position, *logv1.Record) error) error {
+	dir, err := logDir(data)
+	if err != nil {
+		return err
+	}
+	log, _, err := eventlog.OpenReadOnly(dir)
+	if err != nil {
+		return fmt.Errorf("open the event log: %w", err)
+	}
+	defer log.Close() //nolint:errcheck // It was only read.
+	reader := log.NewReader(from)
+	defer reader.Close() //nolint:errcheck // It was only read.
+	for {
+		pos, payload, err := reader.TryNext()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read the event log: %w", err)
+		}
+		r, err := eventlog.Unmarshal(payload)
+		if err != nil {
+			return fmt.Errorf("position %d: %w", pos, err)
+		}
+		if err := f(pos, r); err != nil {
+			if errors.Is(err, errEnough) {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+var recordKinds = []string{"decision", "activation", "reward", "loop_change", "cut", "publish"}
+
+func kindAndLoop(r *logv1.Record) (kind, loop string) {
+	switch b := r.GetBody().(type) {
+	case *logv1.Record_Decision:
+		return "decision", b.Decision.GetLoop()
+	case *logv1.Record_Activation:
+		return "activation", b.Activation.GetLoop()
+	case *logv1.Record_Reward:
+		return "reward", b.Reward.GetLoop()
+	case *logv1.Record_LoopChange:
+		return "loop_change", b.LoopChange.GetLoop()
+	case *logv1.Record_Cut:
+		return "cut", b.Cut.GetLoop()
+	case *logv1.Record_Publish:
+		return "publish", b.Publish.GetLoop()
+	default:
+		return "unknown", ""
+	}
+}
+
+func dataFlag(cmd *cobra.Command, data *string) {
+	cmd.Flags().StringVar(data, "data", envOr("DATA_DIR", "data"), "data directory (DATA_DIR)")
+}
+
+// logDir returns the folder of the event log in a data directory, or says that there is none.
+func logDir(data string) (string, error) {
+	dir := filepath.Join(data, logFolder)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return "", fmt.Errorf("there is no event log in %q: give the service's data directory with --data", data)
+	}
+	return dir, nil
+}

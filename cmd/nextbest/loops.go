@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/nextbest/nextbest/learn"
+	"github.com/nextbest/nextbest/loop"
+)
+
+// loopFiles keeps the loops in force in step with a directory of loop files.
+type loopFiles struct {
+	learner *learn.Learner
+	logger  *slog.Logger
+	stop    context.CancelFunc
+	done    chan struct{}
+
+	mu     sync.Mutex
+	errors map[string]string // why a loop's file is not in force
+}
+
+// followLoops puts the directory's loops in force, and from then on what changes there. A broken file leaves its loop
+// as it last was; a loop that never was in force must have a good one.
+func followLoops(ctx context.Context, dir string, learner *learn.Learner, logger *slog.Logger) (*loopFiles, error) {
+	definitions, broken := loop.Load(dir)
+	f := &loopFiles{learner: learner, logger: logger, done: make(chan struct{}), errors: map[string]string{}}
+	for _, d := range definitions {
+		if err := learner.PutLoop(ctx, d); err != nil && !errors.Is(err, learn.ErrRefused) {
+			return nil, err
+		}
+	}
+	if broken != nil {
+		logger.Error("loop files are broken: their loops go on as they last were", "error", broken)
+	} else if err := f.retire(ctx, definitions); err != nil {
+		return nil, err
+	}
+	if len(learner.Loops()) == 0 {
+		return nil, errors.Join(fmt.Errorf("no loop to serve in %q: put a loop file there (nextbest check --help)", dir), broken)
+	}
+	ctx, f.stop = context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		defer close(f.done)
+		loop.Watch(ctx, dir, definitions, func(c loop.Change) { f.apply(ctx, c) }, loop.WatchOptions{Logger: logger})
+	}()
+	return f, nil
+}
+
+// retire takes loops out of service whose file went away while the service was down.
+func (f *loopFiles) retire(ctx context.Context, definitions []*learn.Definition) error {
+	for _, name := range f.learner.Loops() {
+		if slices.ContainsFunc(definitions, func(d *learn.Definition) bool { return d.Loop.Name == name }) {
+			continue
+		}
+		f.logger.Info("loop has no file any more", "loop", name)
+		if err := f.learner.RemoveLoop(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apply takes one change of the directory.
+func (f *loopFiles) apply(ctx context.Context, c loop.Change) {
+	err := c.Err
+	switch {
+	case err != nil:
+	case c.Removed:
+		err = f.learner.RemoveLoop(ctx, c.Name)
+	default:
+		err = f.learner.PutLoop(ctx, c.Definition)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil {
+		f.logger.Error("loop file is not in force; the last good one goes on serving", "loop", c.Name, "path", c.Path, "error", err)
+		f.errors[c.Name] = err.Error()
+		return
+	}
+	f.logger.Info("loop file is in force", "loop", c.Name, "path", c.Path, "removed", c.Removed)
+	delete(f.errors, c.Name)
+}
+
+// ReloadErrors implements server.Reloads.
+func (f *loopFiles) ReloadErrors() map[string]string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.errors)
+}
+
+// Close stops following the directory.
+func (f *loopFiles) Close() error {
+	f.stop()
+	<-f.done
+	return nil
+}

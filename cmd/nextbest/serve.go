@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/nextbest/nextbest/decision"
+	"github.com/nextbest/nextbest/eventlog"
+	"github.com/nextbest/nextbest/features"
+	"github.com/nextbest/nextbest/features/embedded"
+	"github.com/nextbest/nextbest/features/redisstore"
+	"github.com/nextbest/nextbest/learn"
+	"github.com/nextbest/nextbest/loop"
+	"github.com/nextbest/nextbest/server"
+)
+
+// serveOptions are the flags of `nextbest serve`.
+type serveOptions struct {
+	loops, data, redis string
+	featureBudget      time.Duration
+	server             server.Config
+	logJSON            bool
+}
+
+func serveCommand() *cobra.Command {
+	o := serveOptions{server: server.DefaultConfig()}
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the service: decide, log, learn",
+		Long: `Serves the loops of a directory over gRPC and REST, and learns from what is reported. Everything is in this one
+process by default; with --redis, users' features are read from Redis.
+
+Loop files may be changed while it runs: a good change is in force at once, a bad one is reported and the last good one
+goes on serving. What was learned is kept.`,
+		Example: `  nextbest serve --loops loops --data data
+  nextbest serve --loops loops --data data --redis redis://localhost:6379 --http :8080 --grpc :9090`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.validate(); err != nil {
+				return usageError{err}
+			}
+			return serve(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.loops, "loops", envOr("LOOPS_DIR", "loops"), "directory of loop files (LOOPS_DIR)")
+	dataFlag(cmd, &o.data)
+	f.StringVar(&o.redis, "redis", os.Getenv("REDIS_URL"), "Redis of the users' features: redis://, rediss://, several addresses for a cluster; empty keeps them in this process (REDIS_URL)")
+	f.StringVar(&o.server.HTTPAddr, "http", envOr("HTTP_ADDR", o.server.HTTPAddr), "address of REST, health and metrics (HTTP_ADDR)")
+	f.StringVar(&o.server.GRPCAddr, "grpc", envOr("GRPC_ADDR", o.server.GRPCAddr), "address of gRPC (GRPC_ADDR)")
+	f.DurationVar(&o.featureBudget, "feature-budget", 20*time.Millisecond, "the longest that a decision waits for its user's features")
+	f.IntVar(&o.server.MaxInFlight, "max-in-flight", o.server.MaxInFlight, "calls at once; more are refused at once")
+	f.BoolVar(&o.server.Reflection, "reflection", o.server.Reflection, "describe the API to gRPC clients")
+	f.BoolVar(&o.logJSON, "log-json", false, "log as JSON")
+	f.Bool("json", false, "the same as --log-json")
+	o.server.OTLPEndpoint = os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")
+	return cmd
+}
+
+func (o *serveOptions) validate() error {
+	if o.featureBudget <= 0 {
+		return fmt.Errorf("--feature-budget must be positive, not %v", o.featureBudget)
+	}
+	return o.server.Validate()
+}
+
+// serve runs the service until ctx is done, then stops it in the reverse of the order in which it was started.
+func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error {
+	logger := newLogger(o.logJSON, stderr)
+	stopping := &stops{logger: logger}
+	defer stopping.run()
+
+	events, err := openEvents(ctx, o, logger, stopping)
+	if err != nil {
+		return err
+	}
+	store, err := openFeatures(o, logger)
+	if err != nil {
+		return err
+	}
+	stopping.addClose("users' features", store.Close)
+	learner, err := learn.Start(ctx, learn.NewEventLog(events), loop.Compile, learn.Options{
+		Dir: filepath.Join(o.data, learnerFolder), Logger: logger,
+	})
+	if err != nil {
+		return err
+	}
+	stopping.addClose("learner", learner.Close)
+	files, err := followLoops(ctx, o.loops, learner, logger)
+	if err != nil {
+		return err
+	}
+	stopping.addClose("loop files", files.Close)
+
+	srv, err := server.New(o.server, server.Deps{
+		Decider: &decision.Decider{
+			Snapshots: learner, Features: store, Recorder: events,
+			Now:           time.Now,
+			NewID:         func(now time.Time) string { return ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String() },
+			FeatureBudget: o.featureBudget,
+		},
+		Loops: learner, Events: events, Log: events.Log(), Features: store, Reloads: files, Logger: logger,
+	})
+	if err != nil {
+		return err
+	}
+	if err := srv.Listen(); err != nil {
+		return err
+	}
+	greet(stdout, srv, learner, o)
+	return srv.Serve(ctx)
+}
+
+func newLogger(asJSON bool, to io.Writer) *slog.Logger {
+	if asJSON {
+		return slog.New(slog.NewJSONHandler(to, nil))
+	}
+	return slog.New(slog.NewTextHandler(to, nil))
+}
+
+func openEvents(ctx context.Context, o serveOptions, logger *slog.Logger, stopping *stops) (*eventlog.Events, error) {
+	log, _, err := eventlog.Open(filepath.Join(o.data, logFolder), eventlog.Options{Logger: logger})
+	if errors.Is(err, eventlog.ErrLocked) {
+		return nil, fmt.Errorf("another process serves from %q: stop it, or give this one its own --data: %w", o.data, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	stopping.addClose("event log", log.Close)
+	return eventlog.NewEvents(ctx, log)
+}
+
+func openFeatures(o serveOptions, logger *slog.Logger) (features.Store, error) {
+	if o.redis == "" {
+		store, _, err := embedded.Open(filepath.Join(o.data, featuresFolder), embedded.Options{Logger: logger})
+		return store, err
+	}
+	redisstore.LogTo(logger)
+	return redisstore.New(redisstore.Options{URL: o.redis})
+}

@@ -1,0 +1,176 @@
+package decision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nextbest/nextbest/features"
+)
+
+// Decider is the shell around the kernel. Its fields are set before the first Rank and not changed after.
+type Decider struct {
+	Snapshots Snapshots
+	Features  FeatureSource
+	Recorder  Recorder
+	Now       func() time.Time
+	NewID     func(now time.Time) string // a new event id
+	// FeatureBudget bounds the time for a user's features; it never takes more than FeatureShare of what is left of
+	// the caller's deadline.
+	FeatureBudget time.Duration
+
+	events inFlight
+}
+
+// FeatureShare is the part of the caller's remaining time that reading the user's features may take: a late store
+// must leave time to decide and to log.
+const FeatureShare = 0.4
+
+// Rank decides req and returns its record once that is durable. The same event id again returns the same record.
+// Where the log cannot take it, the loop says what is returned: a baseline record without an event id and with
+// FallbackLogUnavailable, or ErrUnavailable.
+func (d *Decider) Rank(ctx context.Context, req *Request) (*Record, error) {
+	snapshot, ok := d.Snapshots.Current(req.Loop)
+	if !ok {
+		return nil, fmt.Errorf("%q: %w", req.Loop, ErrUnknownLoop)
+	}
+	fingerprint := Fingerprint(req)
+	if req.EventID == "" {
+		now := d.Now()
+		return d.decide(ctx, snapshot, req, d.NewID(now), now, fingerprint)
+	}
+	leave, err := d.events.enter(ctx, eventKey{req.Loop, req.EventID})
+	if err != nil {
+		return nil, fmt.Errorf("wait for the same event: %w", err)
+	}
+	defer leave()
+	earlier, err := d.Recorder.Find(ctx, req.Loop, req.EventID)
+	if err != nil {
+		return nil, fmt.Errorf("look for event %q: %w", req.EventID, err)
+	}
+	if earlier == nil {
+		return d.decide(ctx, snapshot, req, req.EventID, d.Now(), fingerprint)
+	}
+	if earlier.Fingerprint != fingerprint {
+		return nil, fmt.Errorf("event %q: %w", req.EventID, ErrEventConflict)
+	}
+	return earlier, nil
+}
+
+func (d *Decider) decide(ctx context.Context, s *Snapshot, req *Request, id string, now time.Time, fingerprint uint64) (*Record, error) {
+	if err := check(s.Loop, req); err != nil {
+		return nil, err
+	}
+	r := &Record{
+		Time: now, Loop: s.Loop.Name, SnapshotID: s.ID, Fingerprint: fingerprint,
+		Deferred: req.Deferred, Slotted: len(req.Slots) > 0,
+		Input: input(s.Loop, req, id),
+	}
+	d.readUser(ctx, s.Loop, &r.Input, now)
+	var err error
+	if r.Outcome, err = Decide(s, &r.Input); err != nil {
+		return nil, err
+	}
+	if err := d.record(ctx, r, s.Loop.RankSync); err != nil {
+		return d.unlogged(ctx, s, r, err)
+	}
+	return r, nil
+}
+
+// check holds the request against the loop's schema.
+func check(l *Loop, req *Request) error {
+	if err := l.Schema.CheckContext(req.Context); err != nil {
+		return schemaError("context", err)
+	}
+	for i := range req.Actions {
+		if err := l.Schema.CheckAction(req.Actions[i].Features); err != nil {
+			return schemaError(fmt.Sprintf("actions[%d].features", i), err)
+		}
+	}
+	return nil
+}
+
+func schemaError(place string, err error) error {
+	var f *features.CheckError
+	if errors.As(err, &f) {
+		return &InputError{place + "." + f.Name, f.Problem}
+	}
+	return &InputError{place, err.Error()}
+}
+
+func input(l *Loop, req *Request, id string) Input {
+	in := Input{
+		EventID: id, UserID: req.UserID, Context: req.Context, Actions: req.Actions, Excluded: req.Excluded, Slots: req.Slots,
+	}
+	if len(in.Actions) == 0 {
+		in.Actions, in.FromCatalogue = l.Actions, true
+	}
+	if len(in.Slots) == 0 {
+		in.Slots = oneSlot
+	}
+	return in
+}
+
+// oneSlot is what a request without slots asks for.
+var oneSlot = []SlotSpec{{}}
+
+// readUser completes in with the user's features, or with why they could not be had.
+func (d *Decider) readUser(ctx context.Context, l *Loop, in *Input, now time.Time) {
+	if in.UserID == "" || len(l.UserNames) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.featureBudget(ctx))
+	defer cancel()
+	raw, err := d.Features.Fetch(ctx, in.UserID, l.UserNames)
+	switch {
+	case err == nil:
+		user, missing := l.Schema.ParseUser(raw, now)
+		in.User, in.Defaulted = user, missing
+	case errors.Is(err, context.DeadlineExceeded):
+		in.Degraded = FallbackFeaturesTimeout
+	default:
+		in.Degraded = FallbackFeaturesUnavailable
+	}
+}
+
+func (d *Decider) featureBudget(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return d.FeatureBudget
+	}
+	return min(d.FeatureBudget, time.Duration(FeatureShare*float64(time.Until(deadline))))
+}
+
+// record leaves a little of the caller's time, so that a log that has no room is answered for within it.
+func (d *Decider) record(ctx context.Context, r *Record, sync Durability) error {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(recordShare*float64(time.Until(deadline))))
+		defer cancel()
+	}
+	return d.Recorder.Record(ctx, r, sync)
+}
+
+// recordShare is the part of the caller's remaining time that recording may take.
+const recordShare = 0.9
+
+// unlogged answers for a decision that is not in the log.
+func (d *Decider) unlogged(ctx context.Context, s *Snapshot, r *Record, cause error) (*Record, error) {
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("record decision: %w", cause)
+	}
+	// A record that may yet turn up in the log must not be contradicted by another answer.
+	if s.Loop.Log == Unavailable || !errors.Is(cause, ErrNotRecorded) {
+		return nil, fmt.Errorf("record decision: %w: %w", ErrUnavailable, cause)
+	}
+	baseline := *s.Loop
+	baseline.Mode = LoggingOnly
+	out, err := Decide(&Snapshot{ID: s.ID, Number: s.Number, Loop: &baseline, Model: s.Model}, &r.Input)
+	if err != nil {
+		return nil, err
+	}
+	out.Mode, out.Fallback = s.Loop.Mode, FallbackLogUnavailable
+	r.Outcome, r.EventID = out, ""
+	return r, nil
+}

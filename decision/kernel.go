@@ -1,0 +1,167 @@
+package decision
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/nextbest/nextbest/model"
+)
+
+// ArmPolicy is the arm of a decision that no experiment took part in.
+const ArmPolicy = "policy"
+
+// Decide fills every slot of in, in order, each action at most once. It is pure: the same snapshot and input give the
+// same outcome, bit for bit. Errors are InputErrors.
+func Decide(s *Snapshot, in *Input) (Outcome, error) {
+	if len(in.Actions) == 0 {
+		return Outcome{}, &InputError{"actions", "there is none, and the loop has no catalogue"}
+	}
+	if len(in.Slots) > len(in.Actions) {
+		return Outcome{}, &InputError{"slots", fmt.Sprintf("%d slots cannot be filled from %d actions", len(in.Slots), len(in.Actions))}
+	}
+	k := kernels.Get().(*kernel)
+	defer kernels.Put(k)
+	k.prepare(s, in)
+	out := Outcome{
+		Choices:  make([]Choice, 0, len(in.Slots)),
+		Arm:      ArmPolicy,
+		Cold:     s.Model.Events() == 0,
+		Fallback: fallback(s.Loop, in),
+		Policy:   s.Loop.Policy.String(),
+		Mode:     s.Loop.Mode,
+	}
+	for i := range in.Slots {
+		c, err := k.fill(s, in, i)
+		if err != nil {
+			return Outcome{}, err
+		}
+		k.used[c.Served()] = true
+		out.Choices = append(out.Choices, c)
+	}
+	return out, nil
+}
+
+// fallback says why the outcome is not the policy's own choice over the user's real features.
+func fallback(l *Loop, in *Input) string {
+	switch {
+	case in.Degraded != "":
+		return in.Degraded
+	case l.Mode == Apprentice:
+		return FallbackApprentice
+	case l.Mode == LoggingOnly:
+		return FallbackLoggingOnly
+	default:
+		return ""
+	}
+}
+
+// kernel is the scratch memory of one Decide.
+type kernel struct {
+	view          View
+	estimates     []model.Estimate // one per action
+	used          []bool           // one per action: taken by an earlier slot
+	eligible      []int            // of the present slot
+	estimatesOf   []model.Estimate // of the eligible
+	probabilities []float64        // of the eligible
+}
+
+var kernels = sync.Pool{New: func() any { return new(kernel) }}
+
+// prepare estimates every action once: slots differ in what is eligible, not in what it is worth.
+func (k *kernel) prepare(s *Snapshot, in *Input) {
+	k.view.Set(s.Loop, in)
+	k.estimates = s.Model.Estimate(k.estimates[:0], k.view.Context, k.view.Candidates)
+	k.used = append(k.used[:0], make([]bool, len(in.Actions))...)
+}
+
+// fill decides one slot: exclude, estimate, turn into probabilities, draw, rank.
+func (k *kernel) fill(s *Snapshot, in *Input, slot int) (Choice, error) {
+	spec := &in.Slots[slot]
+	excluded := k.exclude(in, spec)
+	if len(k.eligible) == 0 {
+		return Choice{}, &InputError{"excludedActions", fmt.Sprintf("no action is left for slot %d of %d", slot+1, len(in.Slots))}
+	}
+	c := Choice{
+		Excluded:        excluded,
+		Draw:            model.Uniform(s.Loop.Salt, in.EventID, slot),
+		WouldHaveChosen: -1,
+	}
+	k.explore(s)
+	chosen := model.Draw(k.probabilities, c.Draw)
+	if serve := k.imposed(s.Loop, in, spec); serve >= 0 {
+		if s.Loop.Mode == Apprentice {
+			c.WouldHaveChosen = k.eligible[chosen]
+		}
+		clear(k.probabilities)
+		k.probabilities[serve] = 1
+		chosen = serve
+	}
+	c.Ranking = k.rank(chosen)
+	return c, nil
+}
+
+// exclude leaves in k.eligible what the request, the slot and the slots before it leave, and says why for the others.
+func (k *kernel) exclude(in *Input, spec *SlotSpec) []Exclusion {
+	k.eligible = k.eligible[:0]
+	var out []Exclusion
+	for i := range in.Actions {
+		id := in.Actions[i].ID
+		switch {
+		case slices.Contains(in.Excluded, id):
+			out = append(out, Exclusion{i, ExcludedByRequest})
+		case slices.Contains(spec.Excluded, id):
+			out = append(out, Exclusion{i, ExcludedBySlot})
+		case k.used[i]:
+			out = append(out, Exclusion{i, ExcludedByUse})
+		default:
+			k.eligible = append(k.eligible, i)
+		}
+	}
+	return out
+}
+
+// explore leaves the policy's probabilities over the eligible actions in k.probabilities.
+func (k *kernel) explore(s *Snapshot) {
+	k.estimatesOf = k.estimatesOf[:0]
+	for _, i := range k.eligible {
+		k.estimatesOf = append(k.estimatesOf, k.estimates[i])
+	}
+	k.probabilities = append(k.probabilities[:0], make([]float64, len(k.eligible))...)
+	s.Loop.Policy.Probabilities(k.probabilities, k.estimatesOf, s.Model.RewardDeviation(), s.Model.Events())
+}
+
+// imposed returns the index into k.eligible of the baseline action where it is served with certainty, else -1.
+func (k *kernel) imposed(l *Loop, in *Input, spec *SlotSpec) int {
+	degraded := in.Degraded != "" && l.Features == ServeBaseline
+	if l.Mode == Online && !degraded {
+		return -1
+	}
+	return k.baseline(in, spec)
+}
+
+// baseline returns the index into k.eligible of the slot's baseline action: the one it names, else the first.
+func (k *kernel) baseline(in *Input, spec *SlotSpec) int {
+	if spec.Baseline != "" {
+		for j, i := range k.eligible {
+			if in.Actions[i].ID == spec.Baseline {
+				return j
+			}
+		}
+	}
+	return 0
+}
+
+// rank lists the eligible actions, the served one first, the others by falling probability, ties in the caller's order.
+func (k *kernel) rank(chosen int) []Ranked {
+	ranking := make([]Ranked, len(k.eligible))
+	for j, i := range k.eligible {
+		ranking[j] = Ranked{Action: i, Probability: k.probabilities[j], Score: k.estimatesOf[j].Mean}
+	}
+	ranking[0], ranking[chosen] = ranking[chosen], ranking[0]
+	slices.SortFunc(ranking[1:], func(a, b Ranked) int {
+		return cmp.Or(cmp.Compare(b.Probability, a.Probability), cmp.Compare(a.Action, b.Action))
+	})
+	return ranking
+}

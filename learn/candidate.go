@@ -1,0 +1,166 @@
+package learn
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/nextbest/nextbest/decision"
+	"github.com/nextbest/nextbest/features"
+	"github.com/nextbest/nextbest/model"
+)
+
+// candidate is a snapshot that was made and is not served yet.
+type candidate struct {
+	snapshot *decision.Snapshot
+	sha256   [sha256.Size]byte // of the model's bytes
+}
+
+// materialise makes the snapshot of the cut that the loop's fold has just reached, and validates it.
+func (l *loopFold) materialise() (c candidate, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("make the model: panic: %v", p)
+		}
+	}()
+	p, err := l.estimator.Predictor()
+	if err != nil {
+		return c, fmt.Errorf("make the model: %w", err)
+	}
+	b, err := p.AppendBinary(nil)
+	if err != nil {
+		return c, fmt.Errorf("encode the model: %w", err)
+	}
+	c.sha256 = sha256.Sum256(b)
+	c.snapshot = &decision.Snapshot{ID: l.snapshotID(c.sha256), Number: l.cut, Loop: l.definition.Loop, Model: p}
+	return c, validate(c.snapshot, l.spec())
+}
+
+// snapshotID is the number with the first digits of a hash over the model and the loop file: whoever has the id knows
+// whether two processes mean the same.
+func (l *loopFold) snapshotID(model [sha256.Size]byte) string {
+	h := sha256.New()
+	h.Write(model[:])
+	h.Write([]byte(l.definition.SHA256))
+	return fmt.Sprintf("%d-%x", l.cut, h.Sum(nil)[:4])
+}
+
+// validate refuses a model that must not be served: it is asked for estimates of probes that depend on the loop file
+// alone, which must be finite and bounded, and the policy must make probabilities of them.
+func validate(s *decision.Snapshot, spec *RewardSpec) error {
+	if d := s.Model.RewardDeviation(); !finite(d) || d < 0 {
+		return fmt.Errorf("the rewards' deviation is %v", d)
+	}
+	actions := probeActions(s.Loop)
+	for i, context := range probeContexts(s.Loop) {
+		estimates := s.Model.Estimate(nil, context, actions)
+		if err := validEstimates(estimates, len(actions), spec); err != nil {
+			return fmt.Errorf("probe %d: %w", i, err)
+		}
+		p := make([]float64, len(estimates))
+		s.Loop.Policy.Probabilities(p, estimates, s.Model.RewardDeviation(), s.Model.Events())
+		if err := validProbabilities(p); err != nil {
+			return fmt.Errorf("probe %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// estimateBound is how far an estimate may be: a linear model may well leave the range of the rewards, but not by
+// orders of magnitude.
+func estimateBound(spec *RewardSpec) float64 {
+	reach := max(math.Abs(spec.Default), math.Abs(spec.Min), math.Abs(spec.Max))
+	for _, m := range spec.Metrics {
+		reach = max(reach, math.Abs(m.Weight)*max(math.Abs(spec.Min), math.Abs(spec.Max)))
+	}
+	if !finite(reach) || reach > MaxReward {
+		reach = MaxReward
+	}
+	return 1000 * (1 + reach) * MaxRewardsPerEvent
+}
+
+func validEstimates(estimates []model.Estimate, want int, spec *RewardSpec) error {
+	if len(estimates) != want {
+		return fmt.Errorf("%d estimates for %d actions", len(estimates), want)
+	}
+	bound := estimateBound(spec)
+	for _, e := range estimates {
+		if !finite(e.Mean) || !finite(e.Variance) || e.Variance < 0 {
+			return fmt.Errorf("an estimate is %v with variance %v", e.Mean, e.Variance)
+		}
+		if math.Abs(e.Mean) > bound {
+			return fmt.Errorf("an estimate is %v, beyond %v", e.Mean, bound)
+		}
+	}
+	return nil
+}
+
+func validProbabilities(p []float64) error {
+	sum := 0.0
+	for _, x := range p {
+		if !(x >= 0 && x <= 1) {
+			return fmt.Errorf("a probability is %v", x)
+		}
+		sum += x
+	}
+	if math.Abs(sum-1) > 1e-9 {
+		return errors.New("the probabilities do not sum to 1")
+	}
+	return nil
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+// maxProbeActions bounds the work of validating a large catalogue.
+const maxProbeActions = 50
+
+// probeActions are the first of the catalogue, and one that no model has seen.
+func probeActions(l *decision.Loop) []model.Candidate {
+	actions := make([]model.Candidate, 0, maxProbeActions+1)
+	for _, a := range l.Actions[:min(len(l.Actions), maxProbeActions)] {
+		actions = append(actions, model.Candidate{ID: a.ID, Features: l.Schema.MergeAction(nil, a.Features)})
+	}
+	return append(actions, model.Candidate{ID: "\x00probe"})
+}
+
+// probeContexts are nothing known, which is the defaults; every declared feature at an ordinary value; and every
+// number far out.
+func probeContexts(l *decision.Loop) []features.Set {
+	var sets []features.Set
+	for _, number := range []float64{0, 1, 1000} {
+		context, user := probeSet(l.Schema.Context, number), probeSet(l.Schema.User, number)
+		if number == 0 {
+			context, user = nil, nil
+		}
+		sets = append(sets, l.Schema.MergeForModel(nil, context, user))
+	}
+	return sets
+}
+
+func probeSet(fields []features.Field, number float64) features.Set {
+	set := make(features.Set, len(fields))
+	for i, f := range fields {
+		set[i] = features.Feature{Name: f.Name, Value: probeValue(f, number)}
+	}
+	return set
+}
+
+func probeValue(f features.Field, number float64) features.Value {
+	switch f.Type {
+	case features.NumberType:
+		return features.NumberValue(number)
+	case features.BooleanType:
+		return features.FlagValue(true)
+	case features.VectorType:
+		v := make([]float64, f.Dim)
+		for i := range v {
+			v[i] = number
+		}
+		return features.NumbersValue(v)
+	case features.TagsType:
+		return features.TextsValue([]string{"\x00probe"})
+	default:
+		return features.TextValue("\x00probe")
+	}
+}

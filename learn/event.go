@@ -1,0 +1,124 @@
+package learn
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/nextbest/nextbest/eventlog"
+)
+
+// event is one decision with what followed, while its window is open. It is pure: the fold and Join share it.
+type event struct {
+	id        string
+	position  eventlog.Position
+	opened    int64 // log time, unix nanoseconds
+	deferred  bool
+	activated bool
+	learned   bool // the model may learn from it
+	ripe      bool // it has reached the loop's patience
+	counted   bool // it is in the model's provisional sums
+	slots     []slot
+	rewards   []reward // in canonical order
+}
+
+// slot is one filled place of an event.
+type slot struct {
+	id      string
+	example packed
+	counted float64 // the reward in the provisional sums
+}
+
+// closes returns the last moment at which a reward counts.
+func (e *event) closes(window time.Duration) int64 {
+	if e.opened > math.MaxInt64-int64(window) {
+		return math.MaxInt64
+	}
+	return e.opened + int64(window)
+}
+
+// shown reports whether the event's rewards count: it needs no activation, or has it.
+func (e *event) shown() bool { return !e.deferred || e.activated }
+
+// accept takes a reward that came at log time now, or says why not.
+func (e *event) accept(spec *RewardSpec, now int64, c claim) Outcome {
+	if now > e.closes(spec.Window) {
+		return Late
+	}
+	s, ok := e.slot(c.slot)
+	if !ok {
+		return UnknownSlot
+	}
+	metric, ok := spec.metric(c.metric)
+	if !ok {
+		return UnknownMetric
+	}
+	if outcome, bad := spec.check(c.value); bad {
+		return outcome
+	}
+	r := reward{c.position, c.id, c.value, c.at, s, metric}
+	if outcome, known := e.again(r); known {
+		return outcome
+	}
+	if len(e.rewards) == MaxRewardsPerEvent {
+		return TooMany
+	}
+	i, _ := slices.BinarySearchFunc(e.rewards, r, canonically)
+	e.rewards = slices.Insert(e.rewards, i, r)
+	return e.standing()
+}
+
+// slot returns the index of the named slot; without a name it is the first.
+func (e *event) slot(id string) (uint16, bool) {
+	if id == "" {
+		return 0, true
+	}
+	for i := range e.slots {
+		if e.slots[i].id == id {
+			return uint16(i), true
+		}
+	}
+	return 0, false
+}
+
+// again compares r with an accepted reward of the same id; the time is not compared, as a caller that sends a reward
+// again may not know it to the nanosecond.
+func (e *event) again(r reward) (Outcome, bool) {
+	for i := range e.rewards {
+		old := &e.rewards[i]
+		if old.id != r.id {
+			continue
+		}
+		if old.slot == r.slot && old.metric == r.metric && old.value == r.value {
+			return Duplicate, true
+		}
+		return Conflict, true
+	}
+	return 0, false
+}
+
+// standing returns the outcome that the event's accepted rewards have at present.
+func (e *event) standing() Outcome {
+	switch {
+	case !e.learned:
+		return NotLearned
+	case !e.shown():
+		return AwaitingActivation
+	default:
+		return Joined
+	}
+}
+
+// ending returns how the event ends if it ends now.
+func (e *event) ending() Ending {
+	switch {
+	case !e.learned:
+		return EndedNotLearned
+	case !e.shown():
+		return EndedNotActivated
+	case len(e.rewards) > 0:
+		return Rewarded
+	default:
+		return Defaulted
+	}
+}

@@ -1,0 +1,96 @@
+package learn
+
+// churnLimit is the number of changes of the provisional sums after which they are made afresh, if that is also many
+// times the events in them: adding and taking out again leaves rounding errors, and with a long window there is always
+// something provisional.
+const churnLimit = 1 << 16
+
+// count adds an event to the provisional sums with what it is worth so far.
+func (l *loopFold) count(e *event) {
+	if e.counted || !e.learned {
+		return
+	}
+	e.counted = true
+	l.counted++
+	for i := range e.slots {
+		s := &e.slots[i]
+		s.counted, _ = l.spec().worth(e.rewards, i)
+		l.provisional(s, s.counted, 1)
+	}
+}
+
+// recount corrects the provisional sums where the event's worth has changed.
+func (l *loopFold) recount(e *event) {
+	for i := range e.slots {
+		s := &e.slots[i]
+		worth, _ := l.spec().worth(e.rewards, i)
+		if worth == s.counted {
+			continue
+		}
+		l.provisional(s, s.counted, -1)
+		l.provisional(s, worth, 1)
+		s.counted = worth
+	}
+}
+
+// uncount takes an event out of the provisional sums; with the last one they are cleared to the last bit.
+func (l *loopFold) uncount(e *event) {
+	if !e.counted {
+		return
+	}
+	e.counted = false
+	l.counted--
+	for i := range e.slots {
+		l.provisional(&e.slots[i], e.slots[i].counted, -1)
+	}
+	if l.counted == 0 {
+		l.estimator.ClearProvisional()
+		l.churn = 0
+	}
+}
+
+// settle makes an event part of the model for good, if it is to be.
+func (l *loopFold) settle(e *event) {
+	l.uncount(e)
+	if !e.learned || !e.shown() {
+		return
+	}
+	l.changed = true
+	for i := range e.slots {
+		worth, _ := l.spec().worth(e.rewards, i)
+		l.unpack(&e.slots[i])
+		l.estimator.Settle(&l.scratch, worth, 1)
+	}
+}
+
+// freshen makes the provisional sums again from the events in them.
+func (l *loopFold) freshen() {
+	events := l.queue.all()
+	counted := make([]*event, 0, l.counted)
+	for _, e := range events {
+		if e.counted {
+			counted = append(counted, e)
+		}
+	}
+	for _, e := range counted {
+		l.uncount(e)
+	}
+	for _, e := range counted {
+		l.count(e)
+	}
+	l.churn = 0
+}
+
+func (l *loopFold) provisional(s *slot, reward, weight float64) {
+	l.changed = true
+	l.churn++
+	l.unpack(s)
+	l.estimator.Provisional(&l.scratch, reward, weight)
+}
+
+// unpack leaves the slot's example in l.scratch.
+func (l *loopFold) unpack(s *slot) {
+	if err := s.example.unpack(&l.scratch); err != nil {
+		panic(err) // Packed by this process, or read from a checkpoint whose checksum was right.
+	}
+}

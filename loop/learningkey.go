@@ -1,0 +1,85 @@
+package loop
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"math"
+
+	"github.com/nextbest/nextbest/features"
+	"github.com/nextbest/nextbest/learn"
+)
+
+// learningKey hashes what the fold of the log depends on, and nothing else:
+//
+//   - the estimator;
+//   - the declared features with their types, lengths and defaults, and what becomes of undeclared ones: they say how a
+//     logged decision is encoded (defaults are put in when learning, since the log holds what was there);
+//   - the reward: window, default, aggregation, metrics and range say what an event is worth.
+//
+// Left out, because a record of the log already holds their effect: policy, floor and salt (the probabilities), the
+// learning mode (whether the decision is learned from), freshness (a stale value was logged as missing), durability and
+// fallback. Left out as well: the catalogue. A decision is encoded, when it is folded, with the catalogue that is in
+// force then, and the log holds the changes of loop files in order: a price that changes today must not change what was
+// learned at the old one, and a new action must not cost a fold of everything.
+func learningKey(d *learn.Definition) string {
+	b := appendText(nil, "learning/1")
+	b = appendText(b, estimatorName)
+	s := &d.Loop.Schema
+	for _, part := range [][]features.Field{s.Context, s.User, s.Action} {
+		b = appendFields(b, part)
+	}
+	b = append(b, byte(s.Undeclared))
+	b = appendReward(b, &d.Reward)
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+func appendFields(b []byte, fields []features.Field) []byte {
+	b = binary.AppendUvarint(b, uint64(len(fields)))
+	for i := range fields {
+		f := &fields[i]
+		b = appendText(b, f.Name)
+		b = append(b, byte(f.Type))
+		b = binary.AppendUvarint(b, uint64(f.Dim))
+		b = appendValue(b, f.Default)
+	}
+	return b
+}
+
+func appendValue(b []byte, v features.Value) []byte {
+	b = append(b, byte(v.Kind()))
+	b = appendNumber(b, v.Number())
+	b = appendText(b, v.Text())
+	b = binary.AppendUvarint(b, uint64(len(v.Numbers())))
+	for _, x := range v.Numbers() {
+		b = appendNumber(b, x)
+	}
+	b = binary.AppendUvarint(b, uint64(len(v.Texts())))
+	for _, s := range v.Texts() {
+		b = appendText(b, s)
+	}
+	return b
+}
+
+func appendReward(b []byte, r *learn.RewardSpec) []byte {
+	b = binary.AppendVarint(b, int64(r.Window))
+	b = appendNumber(b, r.Default)
+	b = append(b, byte(r.Aggregation))
+	b = appendNumber(b, r.Min)
+	b = appendNumber(b, r.Max)
+	b = binary.AppendUvarint(b, uint64(len(r.Metrics)))
+	for _, m := range r.Metrics {
+		b = appendText(b, m.Name)
+		b = appendNumber(b, m.Weight)
+	}
+	return b
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func appendNumber(b []byte, x float64) []byte {
+	return binary.BigEndian.AppendUint64(b, math.Float64bits(x))
+}

@@ -1,0 +1,144 @@
+package loop
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/google/jsonschema-go/jsonschema"
+)
+
+// Schema returns the JSON Schema of loop files, made from the table of keys: completion and a first check in editors,
+// through a comment on a file's first line:
+//
+//	# yaml-language-server: $schema=../loop/schema.json
+//
+// Compile checks more: whatever compares two places of a file.
+func Schema() *jsonschema.Schema {
+	s := fileShape.schema()
+	s.Schema = "https://json-schema.org/draft/2020-12/schema"
+	s.Title = "A loop file of nextbest"
+	return s
+}
+
+// SchemaJSON returns Schema as it is kept in loop/schema.json.
+func SchemaJSON() ([]byte, error) {
+	b, err := json.MarshalIndent(Schema(), "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encode the schema of loop files: %w", err)
+	}
+	return append(b, '\n'), nil
+}
+
+func (s *shape) schema() *jsonschema.Schema {
+	switch s.kind {
+	case objectKind:
+		return s.objectSchema()
+	case mapKind:
+		return &jsonschema.Schema{Type: "object", AdditionalProperties: s.elem.schema(), MinProperties: some(s.least), MaxProperties: some(s.most),
+			PropertyNames: &jsonschema.Schema{MinLength: some(1), MaxLength: some(s.keyBytes)}}
+	case listKind:
+		l := &jsonschema.Schema{Type: "array", Items: s.elem.schema(), MinItems: some(s.least), MaxItems: some(s.most)}
+		if len(s.words) == 0 {
+			return l
+		}
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{wordSchema(s.words), l}}
+	case textKind:
+		return &jsonschema.Schema{Type: "string", Pattern: s.pattern, MinLength: some(s.least), MaxLength: some(s.most)}
+	case wordKind:
+		return wordSchema(s.words)
+	case durationKind:
+		return &jsonschema.Schema{Type: "string", Pattern: `^0*[1-9][0-9]*[smhd]$`}
+	case valueKind:
+		return valueSchema()
+	}
+	return s.numberSchema()
+}
+
+func (s *shape) numberSchema() *jsonschema.Schema {
+	n := &jsonschema.Schema{Type: "number"}
+	if s.kind == integerKind {
+		n.Type = "integer"
+	}
+	switch {
+	case !s.limited:
+	case s.above:
+		n.ExclusiveMinimum, n.Maximum = &s.min, &s.max
+	default:
+		n.Minimum, n.Maximum = &s.min, &s.max
+	}
+	return n
+}
+
+func (s *shape) objectSchema() *jsonschema.Schema {
+	o := &jsonschema.Schema{Type: "object", Properties: map[string]*jsonschema.Schema{}, AdditionalProperties: &jsonschema.Schema{Not: &jsonschema.Schema{}}}
+	for i := range s.keys {
+		k := &s.keys[i]
+		p := k.shape.schema()
+		p.Description = plain(strings.TrimSpace(k.doc))
+		if k.fallback != "" {
+			p.Default = k.fallbackJSON()
+		}
+		o.Properties[k.name] = p
+		o.PropertyOrder = append(o.PropertyOrder, k.name)
+		if k.required && k.only == "" {
+			o.Required = append(o.Required, k.name)
+		}
+		if k.only != "" {
+			o.AllOf = append(o.AllOf, k.condition(s)...)
+		}
+	}
+	return o
+}
+
+// condition says that a key has a meaning only with another key's value, and is needed there if it is required.
+func (k *key) condition(of *shape) []*jsonschema.Schema {
+	is := &jsonschema.Schema{Properties: map[string]*jsonschema.Schema{k.only: {Enum: []any{k.onlyValue}}}}
+	with := *is
+	if of.key(k.only).fallback != k.onlyValue {
+		with.Required = []string{k.only}
+	}
+	all := []*jsonschema.Schema{{If: &jsonschema.Schema{Required: []string{k.name}}, Then: &with}}
+	if k.required {
+		is.Required = []string{k.only}
+		all = append(all, &jsonschema.Schema{If: is, Then: &jsonschema.Schema{Required: []string{k.name}}})
+	}
+	return all
+}
+
+func (k *key) fallbackJSON() json.RawMessage {
+	if k.kind == numberKind || k.kind == integerKind {
+		return json.RawMessage(k.fallback)
+	}
+	return json.RawMessage(`"` + k.fallback + `"`) // words and durations need no escapes
+}
+
+func wordSchema(words []string) *jsonschema.Schema {
+	s := &jsonschema.Schema{Type: "string"}
+	for _, w := range words {
+		s.Enum = append(s.Enum, w)
+	}
+	return s
+}
+
+func valueSchema() *jsonschema.Schema {
+	scalar := func(t string) *jsonschema.Schema { return &jsonschema.Schema{Type: t} }
+	return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
+		scalar("number"),
+		{Type: "string", MaxLength: some(maxText)},
+		scalar("boolean"),
+		{Type: "array", Items: scalar("number"), MaxItems: some(maxList)},
+		{Type: "array", Items: scalar("string"), MaxItems: some(maxList)},
+	}}
+}
+
+// some returns a limit, nil when there is none.
+func some(n int) *int {
+	if n == 0 {
+		return nil
+	}
+	return &n
+}
+
+// plain takes the marks of Markdown out of a text.
+func plain(s string) string { return strings.ReplaceAll(s, "`", "") }

@@ -1,0 +1,78 @@
+package model
+
+import "math"
+
+// The few dense routines that a fit needs. They are our own because a predictor's bytes are promised to be the same on
+// every machine: each has one order of summation, and conversions to float64 forbid fused multiply-add. Matrices are
+// row-major and square, of dimension n.
+
+// dot returns Σ xᵢ·yᵢ over the length of x, in four interleaved sums.
+func dot(x, y []float64) float64 {
+	var a, b, c, d float64
+	y = y[:len(x)]
+	i := 0
+	for ; i+4 <= len(x); i += 4 {
+		a += float64(x[i] * y[i])
+		b += float64(x[i+1] * y[i+1])
+		c += float64(x[i+2] * y[i+2])
+		d += float64(x[i+3] * y[i+3])
+	}
+	for ; i < len(x); i++ {
+		a += float64(x[i] * y[i])
+	}
+	return (a + b) + (c + d)
+}
+
+// axpy adds a·x to y over the length of x.
+func axpy(y []float64, a float64, x []float64) {
+	y = y[:len(x)]
+	for i, v := range x {
+		y[i] += float64(a * v)
+	}
+}
+
+// cholesky replaces the lower triangle of m by its factor L with m = L·Lᵀ. It reports false when m is not positive
+// definite to working precision.
+func cholesky(m []float64, n int) bool {
+	for i := range n {
+		row := m[i*n : i*n+n]
+		for j := range i {
+			row[j] = (row[j] - dot(row[:j], m[j*n:])) / m[j*n+j]
+		}
+		pivot := row[i] - dot(row[:i], row)
+		if !(pivot > 0) || math.IsInf(pivot, 1) {
+			return false
+		}
+		row[i] = math.Sqrt(pivot)
+	}
+	return true
+}
+
+// invert replaces the factor L in the lower triangle of m by the inverse of L·Lᵀ, in full. scratch has length n².
+func invert(m, scratch []float64, n int) {
+	// scratch's row j becomes column j of L⁻¹, from its diagonal on.
+	for j := range n {
+		column := scratch[j*n : j*n+n]
+		column[j] = 1 / m[j*n+j]
+		for i := j + 1; i < n; i++ {
+			column[i] = -dot(column[j:i], m[i*n+j:]) / m[i*n+i]
+		}
+	}
+	for i := range n {
+		for j := range i + 1 {
+			x := dot(scratch[i*n+i:i*n+n], scratch[j*n+i:])
+			m[i*n+j], m[j*n+i] = x, x
+		}
+	}
+}
+
+// solve replaces b by x with L·Lᵀ·x = b.
+func solve(l []float64, n int, b []float64) {
+	for i := range n {
+		b[i] = (b[i] - dot(b[:i], l[i*n:])) / l[i*n+i]
+	}
+	for i := n - 1; i >= 0; i-- {
+		b[i] /= l[i*n+i]
+		axpy(b[:i], -b[i], l[i*n:i*n+i])
+	}
+}

@@ -1,0 +1,67 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/nextbest/nextbest/decision"
+	"github.com/nextbest/nextbest/eventlog"
+	"github.com/nextbest/nextbest/features"
+	"github.com/nextbest/nextbest/learn"
+	logv1 "github.com/nextbest/nextbest/proto/gen/nextbest/log/v1"
+)
+
+// Decider chooses. The record is durable before it is returned, unless its fallback says that it is not logged.
+type Decider interface {
+	Rank(ctx context.Context, request *decision.Request) (*decision.Record, error)
+}
+
+// Loops shows the loops in force. Nothing here blocks.
+type Loops interface {
+	decision.Snapshots
+	Loops() []string // sorted
+	Definition(loop string) (*learn.Definition, bool)
+	Status(loop string) (learn.Status, bool)
+}
+
+// Events keeps what happened to events.
+type Events interface {
+	// Find returns the decision of an event id, or nil when the log has none.
+	Find(ctx context.Context, loop, eventID string) (*decision.Record, error)
+	// Append returns once the record is as durable as d says.
+	Append(ctx context.Context, record *logv1.Record, d decision.Durability) (eventlog.Position, error)
+	// History returns the decision, activations and rewards of one event in the order of the log.
+	History(ctx context.Context, loop, eventID string) ([]eventlog.Entry, error)
+}
+
+// LogState shows how the event log is doing, without blocking.
+type LogState interface {
+	Stats() eventlog.Stats
+}
+
+// Reloads shows whether the loop files as they stand are the ones in force.
+type Reloads interface {
+	// ReloadErrors returns why a loop's file is not in force, by loop; loops without a problem are absent.
+	ReloadErrors() map[string]string
+}
+
+var (
+	_ Decider  = (*decision.Decider)(nil)
+	_ Loops    = (*learn.Learner)(nil)
+	_ Events   = (*eventlog.Events)(nil)
+	_ LogState = (*eventlog.Log)(nil)
+)
+
+// Deps are the parts that the server answers from. Reloads may be nil, and Logger, Now and NewID have defaults.
+type Deps struct {
+	Decider  Decider
+	Loops    Loops
+	Events   Events
+	Log      LogState
+	Features features.Store
+	Reloads  Reloads
+	Logger   *slog.Logger
+	Now      func() time.Time
+	NewID    func() string // of rewards that come without one
+}

@@ -1,0 +1,78 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/nextbest/nextbest/features"
+	nextbestv1 "github.com/nextbest/nextbest/proto/gen/nextbest/v1"
+)
+
+// stampSuffix names the field beside a feature that holds when it was written, in unix seconds.
+const stampSuffix = "@at"
+
+// featureService answers nextbest.v1.FeatureService.
+type featureService struct {
+	nextbestv1.UnimplementedFeatureServiceServer
+	deps Deps
+}
+
+// PutUserFeatures implements nextbestv1.FeatureServiceServer. Features that can grow stale in some loop are stamped
+// with the time, unless the caller gives the stamp: an older stamp would otherwise make the new value look stale.
+func (s *featureService) PutUserFeatures(ctx context.Context, m *nextbestv1.PutUserFeaturesRequest) (*nextbestv1.PutUserFeaturesResponse, error) {
+	set, err := setOf("features", m.GetFeatures())
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.GetFeatures())) {
+		if set.Get(name).Kind() == features.Missing {
+			return nil, invalid("features."+name, "is null, and single features cannot be deleted")
+		}
+	}
+	values := make(map[string]string, len(set))
+	for _, f := range set {
+		values[f.Name] = features.FormatValue(f.Value)
+	}
+	s.stamp(values)
+	if err := s.deps.Features.Put(ctx, m.GetUserId(), values); err != nil {
+		return nil, fail(FeaturesUnavailable, fmt.Errorf("put user features: %w", err))
+	}
+	return &nextbestv1.PutUserFeaturesResponse{}, nil
+}
+
+func (s *featureService) stamp(values map[string]string) {
+	now := strconv.FormatInt(s.deps.Now().Unix(), 10)
+	for _, name := range s.deps.Loops.Loops() {
+		def, ok := s.deps.Loops.Definition(name)
+		if !ok {
+			continue
+		}
+		for _, f := range def.Loop.Schema.User {
+			_, put := values[f.Name]
+			_, stamped := values[f.Name+stampSuffix]
+			if f.MaxAge > 0 && put && !stamped {
+				values[f.Name+stampSuffix] = now
+			}
+		}
+	}
+}
+
+// GetUserFeatures implements nextbestv1.FeatureServiceServer.
+func (s *featureService) GetUserFeatures(ctx context.Context, m *nextbestv1.GetUserFeaturesRequest) (*nextbestv1.UserFeatures, error) {
+	values, err := s.deps.Features.All(ctx, m.GetUserId())
+	if err != nil {
+		return nil, fail(FeaturesUnavailable, fmt.Errorf("get user features: %w", err))
+	}
+	return &nextbestv1.UserFeatures{UserId: m.GetUserId(), Features: values}, nil
+}
+
+// DeleteUserFeatures implements nextbestv1.FeatureServiceServer.
+func (s *featureService) DeleteUserFeatures(ctx context.Context, m *nextbestv1.DeleteUserFeaturesRequest) (*nextbestv1.DeleteUserFeaturesResponse, error) {
+	if err := s.deps.Features.Delete(ctx, m.GetUserId()); err != nil {
+		return nil, fail(FeaturesUnavailable, fmt.Errorf("delete user features: %w", err))
+	}
+	return &nextbestv1.DeleteUserFeaturesResponse{}, nil
+}

@@ -1,0 +1,77 @@
+package server
+
+import (
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+// Reason names one kind of failure, for programs: google.rpc.ErrorInfo.reason over gRPC, `reason` over REST. Once
+// shipped it keeps its meaning.
+type Reason string
+
+// The reasons.
+const (
+	InvalidField         Reason = "INVALID_FIELD"          // the fields and problems are in the details
+	MalformedMessage     Reason = "MALFORMED_MESSAGE"      // not JSON, not protobuf, not UTF-8, or of another shape
+	MessageTooLarge      Reason = "MESSAGE_TOO_LARGE"      // more bytes than the server takes
+	UnsupportedMediaType Reason = "UNSUPPORTED_MEDIA_TYPE" // REST: the body is not said to be application/json
+	MethodNotAllowed     Reason = "METHOD_NOT_ALLOWED"     // REST: the path has other methods
+	UnknownPath          Reason = "UNKNOWN_PATH"           // REST: there is nothing at the path
+	UnknownLoop          Reason = "UNKNOWN_LOOP"
+	UnknownEvent         Reason = "UNKNOWN_EVENT"
+	EventConflict        Reason = "EVENT_CONFLICT"       // the event id was used for another request
+	Overloaded           Reason = "OVERLOADED"           // too many calls at once: not started
+	LogUnavailable       Reason = "LOG_UNAVAILABLE"      // the event log cannot take or give records now
+	FeaturesUnavailable  Reason = "FEATURES_UNAVAILABLE" // the feature store does not answer
+	DeadlineExceeded     Reason = "DEADLINE_EXCEEDED"
+	Canceled             Reason = "CANCELED" // by the caller
+	Internal             Reason = "INTERNAL" // a bug of ours: the cause is in the server's log only
+)
+
+// statusClientClosedRequest is what proxies log for a caller that did not wait; nobody is left to read it.
+const statusClientClosedRequest = 499
+
+// meaning is how a reason looks to callers.
+type meaning struct {
+	code       codes.Code
+	httpStatus int
+	title      string
+	retry      time.Duration // after which trying again makes sense; 0: not by itself
+}
+
+// meaning returns how the reason looks to callers. It is the only place where failures meet status codes.
+func (r Reason) meaning() meaning {
+	switch r {
+	case InvalidField:
+		return meaning{codes.InvalidArgument, http.StatusBadRequest, "A field of the request is not valid.", 0}
+	case MalformedMessage:
+		return meaning{codes.InvalidArgument, http.StatusBadRequest, "The request cannot be read.", 0}
+	case MessageTooLarge:
+		return meaning{codes.ResourceExhausted, http.StatusRequestEntityTooLarge, "The request is too large.", 0}
+	case UnsupportedMediaType:
+		return meaning{codes.InvalidArgument, http.StatusUnsupportedMediaType, "The request's body must be application/json.", 0}
+	case MethodNotAllowed:
+		return meaning{codes.Unimplemented, http.StatusMethodNotAllowed, "The path does not have this method.", 0}
+	case UnknownPath:
+		return meaning{codes.Unimplemented, http.StatusNotFound, "There is nothing at this path.", 0}
+	case UnknownLoop:
+		return meaning{codes.NotFound, http.StatusNotFound, "There is no such loop.", 0}
+	case UnknownEvent:
+		return meaning{codes.NotFound, http.StatusNotFound, "There is no such event.", 0}
+	case EventConflict:
+		return meaning{codes.AlreadyExists, http.StatusConflict, "The event id was used for another request.", 0}
+	case Overloaded:
+		return meaning{codes.Unavailable, http.StatusServiceUnavailable, "The server has too many calls at once.", time.Second}
+	case LogUnavailable:
+		return meaning{codes.Unavailable, http.StatusServiceUnavailable, "The event log is not available.", time.Second}
+	case FeaturesUnavailable:
+		return meaning{codes.Unavailable, http.StatusServiceUnavailable, "The feature store is not available.", time.Second}
+	case DeadlineExceeded:
+		return meaning{codes.DeadlineExceeded, http.StatusGatewayTimeout, "The deadline passed before there was an answer.", 0}
+	case Canceled:
+		return meaning{codes.Canceled, statusClientClosedRequest, "The caller did not wait for the answer.", 0}
+	}
+	return meaning{codes.Internal, http.StatusInternalServerError, "The server failed.", 0}
+}
