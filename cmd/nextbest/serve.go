@@ -149,6 +149,7 @@ func openFeatures(o serveOptions, logger *slog.Logger) (features.Store, error) {
 		store, _, err := embedded.Open(filepath.Join(o.data, featuresFolder), embedded.Options{Logger: logger})
 		return store, err
 	}
+	redisstore.LogTo(logger)
 	store, err := redisstore.New(redisstore.Options{URL: o.redis})
 	if err != nil {
 		return nil, err
