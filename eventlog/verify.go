@@ -9,35 +9,36 @@ import (
 
 // Report is what Verify found.
 type Report struct {
-	Segments []SegmentReport
-	Gaps     []Gap
-	Records  uint64
-	Bytes    int64
+	Segments []SegmentReport `json:"segments"`
+	Gaps     []Gap           `json:"gaps"`
+	Records  uint64          `json:"records"`
+	Bytes    int64           `json:"bytes"`
 	// Torn is what of a block the last segment ends with, as a crash leaves it, or a writer at work. Open cuts it off:
 	// none of it was acknowledged, unless the file was cut short by somebody else.
-	Torn *Damage
+	Torn *Damage `json:"torn"`
 }
 
 // SegmentReport is what Verify found in one segment.
 type SegmentReport struct {
-	Name      string
-	First     Position // of its first record
-	End       Position // after its last record
-	Records   uint64
-	Blocks    uint64
-	Bytes     int64 // of the file
-	RawBytes  int64 // of the records, decompressed
-	Sealed    bool  // it was ended in order
-	Remainder int64 // bytes that a refused write left behind the last block; they do not count
-	Damage    []Damage
+	Name      string   `json:"name"`
+	First     Position `json:"first"` // of its first record
+	End       Position `json:"end"`   // after its last record
+	Records   uint64   `json:"records"`
+	Blocks    uint64   `json:"blocks"`
+	Bytes     int64    `json:"bytes"`     // of the file
+	RawBytes  int64    `json:"raw_bytes"` // of the records, decompressed
+	Sealed    bool     `json:"sealed"`    // it was ended in order
+	Remainder int64    `json:"remainder"` // bytes that a refused write left behind the last block; they do not count
+	Damage    []Damage `json:"damage"`
 }
 
 // Gap is a stretch of positions without records.
 type Gap struct {
-	From, To Position // To is the first position after it
+	From Position `json:"from"`
+	To   Position `json:"to"` // the first position after it
 	// Declared says that the log itself says that these positions were never acknowledged: they were refused, or left
 	// out after a crash. Another gap means lost records.
-	Declared bool
+	Declared bool `json:"declared"`
 }
 
 // Sound reports whether nothing is damaged and nothing is missing; a torn end is neither.

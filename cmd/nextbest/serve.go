@@ -70,6 +70,11 @@ func (o *serveOptions) validate() error {
 	if o.featureBudget <= 0 {
 		return fmt.Errorf("--feature-budget must be positive, not %v", o.featureBudget)
 	}
+	if o.redis != "" {
+		if err := (redisstore.Options{URL: o.redis}).Validate(); err != nil {
+			return fmt.Errorf("--redis: %w", err)
+		}
+	}
 	return o.server.Validate()
 }
 
@@ -145,5 +150,20 @@ func openFeatures(o serveOptions, logger *slog.Logger) (features.Store, error) {
 		return store, err
 	}
 	redisstore.LogTo(logger)
-	return redisstore.New(redisstore.Options{URL: o.redis})
+	store, err := redisstore.New(redisstore.Options{URL: o.redis})
+	if err != nil {
+		return nil, err
+	}
+	warnUnlessRead(store, logger)
+	return store, nil
+}
+
+// warnUnlessRead tries the store. One that does not answer, as with a wrong password, stops nothing: decisions fall back
+// until it does. But nobody should have to find that out from them.
+func warnUnlessRead(store features.Store, logger *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if _, err := store.Fetch(ctx, "nobody", []string{"none"}); err != nil {
+		logger.Warn("users' features cannot be read: decisions fall back until they can", "error", err)
+	}
 }
