@@ -65,6 +65,7 @@ type kernel struct {
 	eligible      []int            // of the present slot
 	estimatesOf   []model.Estimate // of the eligible
 	probabilities []float64        // of the eligible
+	allowed       [][]int          // one per slot, once they are asked for
 }
 
 var kernels = sync.Pool{New: func() any { return new(kernel) }}
@@ -74,12 +75,13 @@ func (k *kernel) prepare(s *Snapshot, in *Input) {
 	k.view.Set(s.Loop, in)
 	k.estimates = s.Model.Estimate(k.estimates[:0], k.view.Context, k.view.Candidates)
 	k.used = append(k.used[:0], make([]bool, len(in.Actions))...)
+	k.allowed = nil
 }
 
 // fill decides one slot: exclude, estimate, turn into probabilities, draw, rank.
 func (k *kernel) fill(s *Snapshot, in *Input, slot int) (Choice, error) {
 	spec := &in.Slots[slot]
-	excluded := k.exclude(in, spec)
+	excluded := k.reserve(in, slot, k.exclude(in, spec))
 	if len(k.eligible) == 0 {
 		return Choice{}, &InputError{"excludedActions", fmt.Sprintf("no action is left for slot %d of %d", slot+1, len(in.Slots))}
 	}
