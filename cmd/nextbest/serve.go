@@ -150,7 +150,7 @@ func openFeatures(o serveOptions, logger *slog.Logger) (features.Store, error) {
 		return store, err
 	}
 	redisstore.LogTo(logger)
-	store, err := redisstore.New(redisstore.Options{URL: o.redis})
+	store, err := redisstore.New(redisstore.Options{URL: o.redis, Logger: logger})
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 // What go-redis says reaches the given logger, as one record.
 func TestLogTo(t *testing.T) {
 	var out bytes.Buffer
-	LogTo(slog.New(slog.NewJSONHandler(&out, nil)))
+	LogTo(slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	defer LogTo(slog.New(slog.DiscardHandler))
 	s, err := New(Options{URL: "redis://127.0.0.1:1", DialTimeout: time.Second})
 	if err != nil {

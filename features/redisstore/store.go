@@ -78,7 +78,7 @@ func New(o Options) (*Store, error) {
 		s.cluster, lanes = cluster, clusterLanes
 	}
 	for range lanes {
-		b := &breaker{limit: int32(o.BreakAfter), every: o.ProbeEvery, ctx: s.ctx, wait: &s.wait}
+		b := &breaker{limit: int32(o.BreakAfter), every: o.ProbeEvery, ctx: s.ctx, wait: &s.wait, log: o.Logger}
 		s.lanes = append(s.lanes, &lane{store: s, breaker: b})
 	}
 	return s, nil
