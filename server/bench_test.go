@@ -53,7 +53,7 @@ func newTestServer(tb testing.TB, deps Deps) *Server {
 
 // clientInProcess calls a server as the gateway does.
 func clientInProcess(tb testing.TB, srv *Server) nextbestv1.DecisionServiceClient {
-	interceptor, err := srv.interceptor(&inFlight{most: 10, shed: srv.metrics.shed})
+	interceptor, err := srv.interceptor(&inFlight{most: 1000, shed: srv.metrics.shed})
 	if err != nil {
 		tb.Fatal(err)
 	}
