@@ -35,10 +35,10 @@ func newEvent(pos eventlog.Position, now int64, r *decision.Record) *event {
 	return e
 }
 
-// look returns what a model sees of a decision: the features that were used are those that are learned from, never ones
+// look makes v what a model sees of a decision: the features that were used are those that are learned from, never ones
 // read again. Features of the catalogue's actions are those of the definition in force; an action that has left the
 // catalogue has none.
-func look(l *decision.Loop, r *decision.Record) *decision.View {
+func look(v *decision.View, l *decision.Loop, r *decision.Record) {
 	in := r.Input
 	if in.FromCatalogue {
 		in.Actions = make([]decision.Action, len(r.Actions))
@@ -46,9 +46,7 @@ func look(l *decision.Loop, r *decision.Record) *decision.View {
 			in.Actions[i] = decision.Action{ID: a.ID, Features: catalogueFeatures(l, i, a.ID)}
 		}
 	}
-	v := new(decision.View)
 	v.Set(l, &in)
-	return v
 }
 
 // catalogueFeatures finds an action in the catalogue, which is nearly always as it was at the decision.
