@@ -89,7 +89,7 @@ func TestFetchAllocatesLittle(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if most := float64(2*len(benchNames) + 20); n > most {
+	if most := float64(2*len(benchNames) + 12); n > most {
 		t.Errorf("%v allocations to read %d features, at most %v", n, len(benchNames), most)
 	}
 }
