@@ -37,13 +37,13 @@ func newEvent(pos eventlog.Position, now int64, r *decision.Record) *event {
 	return e
 }
 
-// look returns what a model sees of a decision: the features that were used are those that are learned from, never ones
+// look makes v what a model sees of a decision: the features that were used are those that are learned from, never ones
 // read again. Those of actions from the catalogue are in the catalogue of the snapshot that decided; an action that is
 // not in it has none.
 //
 // l may declare features otherwise than the definition that decided. What its declarations do not allow, a text where
 // they want a number, is missing: in the model it would take the place of the values that are to come.
-func look(l *decision.Loop, catalogue []decision.Action, r *decision.Record) *decision.View {
+func look(v *decision.View, l *decision.Loop, catalogue []decision.Action, r *decision.Record) {
 	in := r.Input
 	s := &l.Schema
 	in.Context, in.User = allowed(s.Context, in.Context), allowed(s.User, in.User)
@@ -54,9 +54,7 @@ func look(l *decision.Loop, catalogue []decision.Action, r *decision.Record) *de
 		}
 		in.Actions[i] = decision.Action{ID: a.ID, Features: allowed(s.Action, a.Features)}
 	}
-	v := new(decision.View)
 	v.Set(l, &in)
-	return v
 }
 
 // allowed returns the features without those that break the declarations. Nearly always that is all of them.

@@ -30,6 +30,7 @@ type loopFold struct {
 	churn      uint64 // changes of the provisional sums since they were made afresh
 	changed    bool   // the model is another than at the last cut; not part of the state
 	scratch    model.Example
+	view       decision.View // memory of encode
 }
 
 // published is what the log says about the newest published snapshot.
@@ -104,7 +105,8 @@ func (l *loopFold) tally(r *decision.Record) {
 
 // encode extends the estimator's encoder and keeps the served actions as examples.
 func (l *loopFold) encode(e *event, r *decision.Record) {
-	v := look(l.definition.Loop, l.catalogues.of(r.SnapshotID), r)
+	v := &l.view
+	look(v, l.definition.Loop, l.catalogues.of(r.SnapshotID), r)
 	l.estimator.Observe(v.Context, v.Candidates)
 	for i := range e.slots {
 		x := l.estimator.Encode(v.Context, v.Candidates[r.Choices[i].Served()])

@@ -95,6 +95,9 @@ func badCases() []badCase {
 		{"value without a kind", rankMethod, actionFeature(&structpb.Value{}), "-", InvalidField, "actions[2].features.price"},
 		{"wrong type for the schema", rankMethod, &rank{Loop: "shop", Context: map[string]*structpb.Value{"device": value(1)}}, "", InvalidField, "context.device"},
 		{"feature without a name", rankMethod, ranked(func(m *rank) { m.Context = map[string]*structpb.Value{"": value(1)} }), "", InvalidField, "context."},
+		{"too many features of the request", rankMethod, ranked(func(m *rank) { m.Context = make257() }), "", InvalidField, "context"},
+		{"too many features of an action", rankMethod, ranked(func(m *rank) { m.Actions[1].Features = make257() }), "", InvalidField, "actions[1].features"},
+		{"too many features of a user", putMethod, &nextbestv1.PutUserFeaturesRequest{UserId: "u", Features: make257()}, "", InvalidField, "features"},
 		{"reward without value", rewardMethod, rewarded(func(m *reward) { m.Value = nil }), "", InvalidField, "value"},
 		{"NaN reward", rewardMethod, rewarded(func(m *reward) { m.Value = proto.Float64(math.NaN()) }), "", InvalidField, "value"},
 		{"infinite reward", rewardMethod, rewarded(func(m *reward) { m.Value = proto.Float64(math.Inf(-1)) }), "", InvalidField, "value"},
@@ -118,6 +121,14 @@ func fillSlots(slots []*nextbestv1.Slot) {
 	for i := range slots {
 		slots[i] = &nextbestv1.Slot{Id: fmt.Sprint(i)}
 	}
+}
+
+func make257() map[string]*structpb.Value {
+	features := map[string]*structpb.Value{}
+	for i := range 257 {
+		features[fmt.Sprint(i)] = value(i)
+	}
+	return features
 }
 
 func make4097() []any {

@@ -65,7 +65,7 @@ func TestEveryCommandHelpsWithAnExample(t *testing.T) {
 // What a service leaves behind can be looked into: printed, explained, verified; damage is found.
 func TestLookIntoTheLog(t *testing.T) {
 	data, loops := t.TempDir(), t.TempDir()
-	put(t, loops, "page.yaml", strings.ReplaceAll(pageLoop, "%s", "uniform"))
+	deploy(t, loops, "page.yaml", strings.ReplaceAll(pageLoop, "%s", "uniform"))
 	s := startWith(t, binary(t, ""), data, loops)
 	s.play("e", 20)
 	s.kill()

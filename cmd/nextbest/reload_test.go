@@ -23,8 +23,8 @@ policy: {type: %s}
 reward: {reward_wait_time: 1h, range: [0, 1]}
 `
 
-// put writes a file as deployment tools do: beside, then renamed over.
-func put(t *testing.T, dir, name, content string) {
+// deploy writes a file as deployment tools do: beside, then renamed over.
+func deploy(t *testing.T, dir, name, content string) {
 	t.Helper()
 	beside := filepath.Join(dir, ".new")
 	if err := os.WriteFile(beside, []byte(content), 0o600); err != nil {
@@ -81,18 +81,18 @@ func (s *service) play(prefix string, n int) {
 // without a restart, a bad one leaves the last good one serving and is told, and nothing that was learned is lost.
 func TestHotReload(t *testing.T) {
 	program, data, loops := binary(t, ""), t.TempDir(), t.TempDir()
-	put(t, loops, "page.yaml", fmt.Sprintf(pageLoop, "uniform"))
+	deploy(t, loops, "page.yaml", fmt.Sprintf(pageLoop, "uniform"))
 	s := startWith(t, program, data, loops)
 	s.play("first", 30)
 	s.await("page", "learning", func(l *nextbestv1.Loop) bool { return l.GetSnapshot().GetEvents() == 30 })
 
-	put(t, loops, "page.yaml", fmt.Sprintf(pageLoop, "squarecb"))
+	deploy(t, loops, "page.yaml", fmt.Sprintf(pageLoop, "squarecb"))
 	l := s.await("page", "the new policy", func(l *nextbestv1.Loop) bool { return strings.HasPrefix(l.GetPolicy(), "squarecb") })
 	if l.GetSnapshot().GetEvents() != 30 {
 		t.Errorf("%d of 30 events are left after a change of policy", l.GetSnapshot().GetEvents())
 	}
 
-	put(t, loops, "page.yaml", fmt.Sprintf(pageLoop, "squarecb")+"polcy: {}\n")
+	deploy(t, loops, "page.yaml", fmt.Sprintf(pageLoop, "squarecb")+"polcy: {}\n")
 	l = s.await("page", "the broken file's error", func(l *nextbestv1.Loop) bool { return l.GetReloadError() != "" })
 	if !strings.Contains(l.GetReloadError(), "page.yaml:11:1") {
 		t.Errorf("the error does not name file:line:col: %s", l.GetReloadError())
@@ -100,7 +100,7 @@ func TestHotReload(t *testing.T) {
 	s.play("second", 10)
 
 	withHour := strings.Replace(fmt.Sprintf(pageLoop, "squarecb"), "context: {", "context: {hour: {type: number, default: 12}, ", 1)
-	put(t, loops, "page.yaml", withHour)
+	deploy(t, loops, "page.yaml", withHour)
 	l = s.await("page", "the mended file", func(l *nextbestv1.Loop) bool {
 		return l.GetReloadError() == "" && l.GetSnapshot().GetEvents() == 40
 	})
@@ -109,7 +109,7 @@ func TestHotReload(t *testing.T) {
 	}
 	s.kill()
 
-	put(t, loops, "page.yaml", "version: 1\nname: page\n")
+	deploy(t, loops, "page.yaml", "version: 1\nname: page\n")
 	s = startWith(t, program, data, loops)
 	if l := s.loop("page"); l.GetSnapshot().GetEvents() != 40 || l.GetDecisions() != 40 {
 		t.Errorf("after kill -9, with a broken file: %v", l)

@@ -48,6 +48,7 @@ goes on serving. What was learned is kept.`,
 			if err := o.validate(); err != nil {
 				return usageError{err}
 			}
+			collectLess()
 			return serve(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
