@@ -111,7 +111,7 @@ func (f *lyingFile) Write(b []byte) (int, error) {
 }
 
 // deafFiles is the planted bug for power loss: what is synced is not.
-type deafFiles struct{ osFiles }
+type deafFiles struct{}
 
 func (deafFiles) Create(name string) (File, error) {
 	f, err := osFiles{}.Create(name)
