@@ -242,7 +242,8 @@ func TestContextOfAnotherType(t *testing.T) {
 		return []features.Field{{Name: name, Type: features.NumberType, Default: features.NumberValue(-1)}}
 	}
 	l := &decision.Loop{Schema: features.Schema{Context: number("hour"), User: number("age"), Action: number("price")}}
-	v := look(l, nil, r)
+	var v decision.View
+	look(&v, l, nil, r)
 	for name, want := range map[string]float64{"hour": -1, "late": 3, "user.age": -1} {
 		if got := v.Context.Get(name); got.Kind() != features.Number || got.Number() != want {
 			t.Errorf("%s is %+v, want %v", name, got, want)
