@@ -11,7 +11,7 @@ func (k *kernel) reserve(in *Input, slot int, out []Exclusion) []Exclusion {
 		return out // They take any action that is left, and there are enough of those or too few whatever is drawn.
 	}
 	if k.allowed == nil {
-		k.allowed = allowed(in)
+		k.allowed = k.barred.allowed()
 	}
 	m := &matching{
 		allowed: k.allowed[slot+1:], used: k.used, holder: make([]int, len(in.Actions)), seen: make([]bool, len(in.Actions)),
@@ -31,15 +31,14 @@ func (k *kernel) reserve(in *Input, slot int, out []Exclusion) []Exclusion {
 }
 
 // allowed returns the actions that each slot may have.
-func allowed(in *Input) [][]int {
-	out := make([][]int, len(in.Slots))
-	for i := range in.Actions {
-		id := in.Actions[i].ID
-		if slices.Contains(in.Excluded, id) {
+func (b *barred) allowed() [][]int {
+	out := make([][]int, len(b.slots))
+	for i, no := range b.request {
+		if no {
 			continue
 		}
-		for s := range in.Slots {
-			if !slices.Contains(in.Slots[s].Excluded, id) {
+		for s := range b.slots {
+			if !b.bySlot(s, i) {
 				out[s] = append(out[s], i)
 			}
 		}

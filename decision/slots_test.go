@@ -3,6 +3,7 @@ package decision
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -81,4 +82,49 @@ func fillable(in *Input, slot int, taken map[string]bool) bool {
 		}
 	}
 	return false
+}
+
+// Long lists are looked up and short ones compared: both must exclude the same.
+func TestBarredAgainstComparing(t *testing.T) {
+	var b barred
+	rapid.Check(t, func(t *rapid.T) {
+		id := rapid.Custom(func(t *rapid.T) string { return fmt.Sprint("a", rapid.IntRange(0, 30).Draw(t, "id")) })
+		in := &Input{Excluded: rapid.SliceOfN(id, 0, 20).Draw(t, "excluded")}
+		for _, name := range rapid.SliceOfDistinct(id, rapid.ID[string]).Draw(t, "actions") {
+			in.Actions = append(in.Actions, Action{ID: name})
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "slots") {
+			in.Slots = append(in.Slots, SlotSpec{Excluded: rapid.SliceOfN(id, 0, 20).Draw(t, "of slot")})
+		}
+		b.set(in)
+		for i, a := range in.Actions {
+			if b.request[i] != slices.Contains(in.Excluded, a.ID) {
+				t.Fatalf("request: %s", a.ID)
+			}
+			for s := range in.Slots {
+				if b.bySlot(s, i) != slices.Contains(in.Slots[s].Excluded, a.ID) {
+					t.Fatalf("slot %d: %s", s, a.ID)
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkDecideSlotsThatExcludeNearlyAll(b *testing.B) {
+	s := snapshotOf(must(model.NewUniform(0)), nil)
+	in := &Input{EventID: "e"}
+	var names []string
+	for i := range 1000 {
+		names = append(names, fmt.Sprint("action-", i))
+		in.Actions = append(in.Actions, Action{ID: names[i]})
+	}
+	for i := range 50 {
+		in.Slots = append(in.Slots, SlotSpec{Excluded: append(slices.Clone(names[:2*i]), names[2*i+100:]...)})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Decide(s, in); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
