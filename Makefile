@@ -36,7 +36,7 @@ run: build ## serve the demo loops: REST on HTTP_ADDR, gRPC on GRPC_ADDR, data i
 
 .PHONY: demo
 demo: build ## play a real campaign's customers against `make run` in another terminal
-	@exec bin/nextbest demo --http "$(HTTP_ADDR)" --grpc "$(GRPC_ADDR)"
+	@exec bin/nextbest demo --grpc "$(GRPC_ADDR)"
 
 .PHONY: test
 test: redis-server ## run all tests; installs redis-server when it is absent
