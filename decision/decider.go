@@ -44,7 +44,23 @@ func (d *Decider) Rank(ctx context.Context, req *Request) (*Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("wait for the same event: %w", err)
 	}
-	defer leave()
+	defer func() { leave() }()
+	r, err := d.once(ctx, snapshot, req, fingerprint)
+	if open := (interface{ Settled() <-chan struct{} })(nil); errors.As(err, &open) {
+		// The record is on its way: who asks again must wait for it, else the event would be decided twice.
+		done := leave
+		leave = func() {}
+		go func() {
+			<-open.Settled()
+			done()
+		}()
+	}
+	return r, err
+}
+
+// once returns the record of the event that req names, decided now unless it was before. No other call decides it
+// meanwhile.
+func (d *Decider) once(ctx context.Context, snapshot *Snapshot, req *Request, fingerprint uint64) (*Record, error) {
 	earlier, err := d.Recorder.Find(ctx, req.Loop, req.EventID)
 	if err != nil {
 		return nil, fmt.Errorf("look for event %q: %w", req.EventID, err)

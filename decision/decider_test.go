@@ -148,3 +148,54 @@ func TestRankHoldsTheRequestAgainstTheSchema(t *testing.T) {
 		}
 	}
 }
+
+// slowLog takes its time to write; callers whose time is up leave without knowing what became of their record.
+type slowLog struct {
+	memoryLog
+	write  chan struct{} // closed when the disk goes on
+	writes sync.WaitGroup
+}
+
+type openOutcome struct{ settled chan struct{} }
+
+func (openOutcome) Error() string              { return "outcome unknown" }
+func (o openOutcome) Settled() <-chan struct{} { return o.settled }
+
+func (s *slowLog) Record(ctx context.Context, r *Record, d Durability) error {
+	settled := make(chan struct{})
+	s.writes.Go(func() {
+		<-s.write
+		_ = s.memoryLog.Record(context.Background(), r, d)
+		close(settled)
+	})
+	select {
+	case <-settled:
+		return nil
+	case <-ctx.Done():
+		return openOutcome{settled}
+	}
+}
+
+// A caller whose time is up while its decision is being written asks again, and again: that is one event.
+func TestRankAgainWhileTheRecordIsUnderWay(t *testing.T) {
+	log := &slowLog{write: make(chan struct{})}
+	d := newDecider(t, uniformSnapshot(nil), nil, user{})
+	d.Recorder = log
+	req := &Request{Loop: "shop", EventID: "e-1"}
+	for range 3 {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		if r, err := d.Rank(ctx, req); err == nil {
+			t.Errorf("answered %v, which is not in the log", r)
+		}
+		cancel()
+	}
+	close(log.write)
+	r, err := d.Rank(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.writes.Wait()
+	if len(log.records) != 1 || log.records[0] != r {
+		t.Errorf("%d records of one event", len(log.records))
+	}
+}

@@ -46,6 +46,7 @@ const (
 	ExcludedByRequest = "excluded_by_request"
 	ExcludedBySlot    = "excluded_by_slot"
 	ExcludedByUse     = "used_in_earlier_slot"
+	ExcludedByNeed    = "needed_in_later_slot" // a later slot could not be filled without it
 )
 
 // Action is a thing that can be chosen.

@@ -17,8 +17,9 @@ type FeatureSource interface {
 // Recorder is where decisions become durable.
 type Recorder interface {
 	// Record returns once the decision is as durable as d says, or with an error when it is not known to be: then the
-	// decision must not be answered; the error is an ErrNotRecorded when it is certain not to be in the log. It keeps
-	// nothing of r.
+	// decision must not be answered; the error is an ErrNotRecorded when it is certain not to be in the log. When its
+	// outcome is still open, the error has a method Settled() <-chan struct{}, whose channel is closed once Find tells
+	// the truth. It keeps nothing of r.
 	Record(ctx context.Context, r *Record, d Durability) error
 	// Find returns the decision of an event id, or nil when the log has none. What it returns was durable.
 	Find(ctx context.Context, loop, eventID string) (*Record, error)

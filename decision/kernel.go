@@ -60,11 +60,13 @@ func fallback(l *Loop, in *Input) string {
 // kernel is the scratch memory of one Decide.
 type kernel struct {
 	view          View
+	barred        barred
 	estimates     []model.Estimate // one per action
 	used          []bool           // one per action: taken by an earlier slot
 	eligible      []int            // of the present slot
 	estimatesOf   []model.Estimate // of the eligible
 	probabilities []float64        // of the eligible
+	allowed       [][]int          // one per slot, once they are asked for
 }
 
 var kernels = sync.Pool{New: func() any { return new(kernel) }}
@@ -74,12 +76,14 @@ func (k *kernel) prepare(s *Snapshot, in *Input) {
 	k.view.Set(s.Loop, in)
 	k.estimates = s.Model.Estimate(k.estimates[:0], k.view.Context, k.view.Candidates)
 	k.used = append(k.used[:0], make([]bool, len(in.Actions))...)
+	k.barred.set(in)
+	k.allowed = nil
 }
 
 // fill decides one slot: exclude, estimate, turn into probabilities, draw, rank.
 func (k *kernel) fill(s *Snapshot, in *Input, slot int) (Choice, error) {
 	spec := &in.Slots[slot]
-	excluded := k.exclude(in, spec)
+	excluded := k.reserve(in, slot, k.exclude(in, slot))
 	if len(k.eligible) == 0 {
 		return Choice{}, &InputError{"excludedActions", fmt.Sprintf("no action is left for slot %d of %d", slot+1, len(in.Slots))}
 	}
@@ -103,15 +107,14 @@ func (k *kernel) fill(s *Snapshot, in *Input, slot int) (Choice, error) {
 }
 
 // exclude leaves in k.eligible what the request, the slot and the slots before it leave, and says why for the others.
-func (k *kernel) exclude(in *Input, spec *SlotSpec) []Exclusion {
+func (k *kernel) exclude(in *Input, slot int) []Exclusion {
 	k.eligible = k.eligible[:0]
 	var out []Exclusion
 	for i := range in.Actions {
-		id := in.Actions[i].ID
 		switch {
-		case slices.Contains(in.Excluded, id):
+		case k.barred.request[i]:
 			out = append(out, Exclusion{i, ExcludedByRequest})
-		case slices.Contains(spec.Excluded, id):
+		case k.barred.bySlot(slot, i):
 			out = append(out, Exclusion{i, ExcludedBySlot})
 		case k.used[i]:
 			out = append(out, Exclusion{i, ExcludedByUse})

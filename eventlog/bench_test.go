@@ -155,6 +155,22 @@ func TestAppendAllocatesLittle(t *testing.T) {
 	}
 }
 
+// A decision's stored form costs a message and a value per feature, and of everything else a few, however many actions
+// there are; checking one that is in order costs nothing.
+func TestStoringADecisionAllocatesLittle(t *testing.T) {
+	r := sampleDecision(rand.New(rand.NewPCG(1, 2)), 1)
+	for i := range 50 {
+		r.Actions = append(r.Actions, decision.Action{ID: fmt.Sprint("more-", i)})
+	}
+	if n := testing.AllocsPerRun(100, func() { _ = CheckDecision(r) }); n != 0 {
+		t.Errorf("%v allocations to check a decision, want none", n)
+	}
+	features := len(r.Context) + len(r.User)
+	if n := testing.AllocsPerRun(100, func() { FromDecision(r) }); n > float64(features+20) {
+		t.Errorf("%v allocations to store a decision with %d features, at most 20 more than those", n, features)
+	}
+}
+
 // An event with its decision and one reward takes about 60 bytes of the index, as its comment says.
 func TestTheEventIndexIsSmall(t *testing.T) {
 	const events = 500_000

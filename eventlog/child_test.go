@@ -80,7 +80,7 @@ func appendForEver(dir string, o Options, writers int) error {
 }
 
 // lyingFiles is the planted bug: a write is acknowledged before it is made, within a few milliseconds.
-type lyingFiles struct{ osFiles }
+type lyingFiles struct{}
 
 func (lyingFiles) Create(name string) (File, error) {
 	f, err := osFiles{}.Create(name)
@@ -96,6 +96,8 @@ func (lyingFiles) Create(name string) (File, error) {
 	}()
 	return l, nil
 }
+
+func (lyingFiles) SyncDir(dir string) error { return osFiles{}.SyncDir(dir) }
 
 type lyingFile struct {
 	File

@@ -346,8 +346,21 @@ func TestGivingUpHasAnUnknownOutcome(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrFull) {
 		t.Fatalf("Append = %v, want the context's error alone", err)
 	}
+	var open interface{ Settled() <-chan struct{} }
+	if !errors.As(err, &open) {
+		t.Fatalf("Append = %v, which does not say when the outcome is known", err)
+	}
+	select {
+	case <-open.Settled():
+		t.Fatal("settled while it is being written")
+	default:
+	}
 	copy(payload, "scribbled over") // The caller's memory is its own again.
 	close(gate)
+	<-open.Settled()
+	if b, err := l.Read(1); err != nil || string(b) != "given up" {
+		t.Fatalf("settled, and Read = %q, %v", b, err)
+	}
 	mustAppend(t, l, "next", decision.Fsync)
 	sound(t, dir, l, []string{"given up", "next"})
 }

@@ -99,9 +99,23 @@ func (b *batch) await(ctx context.Context, d decision.Durability) error {
 	case <-done:
 		return *result
 	case <-ctx.Done():
-		return fmt.Errorf("append to the event log, outcome unknown: %w", ctx.Err())
+		return &openError{done, ctx.Err()}
 	}
 }
+
+// openError is what an Append returns whose caller left before the outcome was known.
+type openError struct {
+	settled <-chan struct{}
+	cause   error
+}
+
+func (e *openError) Error() string {
+	return fmt.Sprintf("append to the event log, outcome unknown: %v", e.cause)
+}
+func (e *openError) Unwrap() error { return e.cause }
+
+// Settled returns a channel that is closed once the outcome is known; see decision.Recorder.
+func (e *openError) Settled() <-chan struct{} { return e.settled }
 
 // put queues a record, waiting for room, and returns its batch and its place in it.
 func (q *queue) put(ctx context.Context, payload []byte, d decision.Durability, key uint64) (*batch, int, error) {

@@ -3,6 +3,7 @@ package eventlog
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/nextbest/nextbest/decision"
@@ -34,26 +35,23 @@ func CheckDecision(r *decision.Record) error {
 }
 
 func checkFeatures(r *decision.Record) error {
-	check := func(where string, set features.Set) error {
-		for _, f := range set {
-			if !f.Value.Finite() {
-				return fmt.Errorf("%w: %s feature %q is not finite", ErrInvalidRecord, where, f.Name)
-			}
-		}
-		return nil
+	if i := notFinite(r.Context); i >= 0 {
+		return fmt.Errorf("%w: context feature %q is not finite", ErrInvalidRecord, r.Context[i].Name)
 	}
-	if err := check("context", r.Context); err != nil {
-		return err
-	}
-	if err := check("user", r.User); err != nil {
-		return err
+	if i := notFinite(r.User); i >= 0 {
+		return fmt.Errorf("%w: user feature %q is not finite", ErrInvalidRecord, r.User[i].Name)
 	}
 	for _, a := range r.Actions {
-		if err := check("action "+a.ID, a.Features); err != nil {
-			return err
+		if i := notFinite(a.Features); i >= 0 {
+			return fmt.Errorf("%w: action %s feature %q is not finite", ErrInvalidRecord, a.ID, a.Features[i].Name)
 		}
 	}
 	return nil
+}
+
+// notFinite returns the index of the first feature that is not finite, or -1.
+func notFinite(set features.Set) int {
+	return slices.IndexFunc(set, func(f features.Feature) bool { return !f.Value.Finite() })
 }
 
 func checkChoice(c *decision.Choice, actions int) error {
@@ -91,7 +89,8 @@ func checkChoice(c *decision.Choice, actions int) error {
 }
 
 // FromDecision returns the stored form of a decision. The features of a catalogue's actions are not stored with it:
-// they are the loop's, which the log holds as well.
+// they are the loop's, which the log holds as well. Messages that there are many of are allocated at once: every Rank
+// comes through here.
 func FromDecision(r *decision.Record) *logv1.Record {
 	d := &logv1.Decision{
 		Loop: r.Loop, EventId: r.EventID, UserId: r.UserID, SnapshotId: r.SnapshotID, Fingerprint: r.Fingerprint,
@@ -103,6 +102,7 @@ func FromDecision(r *decision.Record) *logv1.Record {
 	for _, x := range r.Defaulted {
 		d.Defaulted = append(d.Defaulted, &logv1.Defaulted{Name: x.Name, Reason: x.Reason})
 	}
+	d.Slots = make([]*logv1.Slot, 0, len(r.Slots))
 	for i := range r.Slots {
 		d.Slots = append(d.Slots, fromSlot(&r.Slots[i], &r.Choices[i]))
 	}
@@ -113,9 +113,11 @@ func fromActions(actions []decision.Action, fromCatalogue bool) []*logv1.Action 
 	if len(actions) == 0 {
 		return nil
 	}
+	messages := make([]logv1.Action, len(actions))
 	out := make([]*logv1.Action, len(actions))
 	for i, a := range actions {
-		out[i] = &logv1.Action{Id: a.ID}
+		out[i] = &messages[i]
+		out[i].Id = a.ID
 		if !fromCatalogue {
 			out[i].Features = fromSet(a.Features)
 		}
@@ -142,15 +144,17 @@ func fromSet(set features.Set) []*logv1.Feature {
 	if len(set) == 0 {
 		return nil
 	}
+	messages := make([]logv1.Feature, len(set))
 	out := make([]*logv1.Feature, len(set))
-	for i, f := range set {
-		out[i] = fromFeature(f)
+	for i := range set {
+		out[i] = &messages[i]
+		fromFeature(out[i], &set[i])
 	}
 	return out
 }
 
-func fromFeature(f features.Feature) *logv1.Feature {
-	out := &logv1.Feature{Name: f.Name}
+func fromFeature(out *logv1.Feature, f *features.Feature) {
+	out.Name = f.Name
 	switch v := f.Value; v.Kind() {
 	case features.Number:
 		out.Value = &logv1.Feature_Number{Number: v.Number()}
@@ -163,7 +167,6 @@ func fromFeature(f features.Feature) *logv1.Feature {
 	case features.Texts:
 		out.Value = &logv1.Feature_Texts{Texts: &logv1.Texts{Values: v.Texts()}}
 	}
-	return out
 }
 
 // ToDecision returns the decision that a record stores, or ErrInvalidRecord when it stores none or an impossible one.
@@ -189,6 +192,7 @@ func ToDecision(record *logv1.Record) (*decision.Record, error) {
 	for _, x := range d.Defaulted {
 		r.Defaulted = append(r.Defaulted, features.Defaulted{Name: x.Name, Reason: x.Reason})
 	}
+	r.Actions = slices.Grow(r.Actions, len(d.Actions))
 	for _, a := range d.Actions {
 		r.Actions = append(r.Actions, decision.Action{ID: a.Id, Features: toSet(a.Features)})
 	}
@@ -222,6 +226,7 @@ func parseMode(s string) (decision.LearningMode, error) {
 
 func toChoice(s *logv1.Slot) decision.Choice {
 	c := decision.Choice{Draw: s.Draw, WouldHaveChosen: int(s.WouldHaveChosen) - 1}
+	c.Ranking = slices.Grow(c.Ranking, len(s.Action))
 	for i, a := range s.Action {
 		c.Ranking = append(c.Ranking, decision.Ranked{Action: int(a), Probability: s.Probability[i], Score: s.Score[i]})
 	}

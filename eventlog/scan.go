@@ -10,10 +10,10 @@ import (
 
 // Damage is a stretch of a segment that is no valid block.
 type Damage struct {
-	Segment string // the file's name
-	Offset  int64  // of its first byte
-	Bytes   int64
-	Problem string
+	Segment string `json:"segment"` // the file's name
+	Offset  int64  `json:"offset"`  // of its first byte
+	Bytes   int64  `json:"bytes"`
+	Problem string `json:"problem"`
 }
 
 // String names the place and the problem.

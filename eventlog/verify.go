@@ -9,35 +9,39 @@ import (
 
 // Report is what Verify found.
 type Report struct {
-	Segments []SegmentReport
-	Gaps     []Gap
-	Records  uint64
-	Bytes    int64
+	Segments []SegmentReport `json:"segments"`
+	Gaps     []Gap           `json:"gaps"`
+	Records  uint64          `json:"records"`
+	Bytes    int64           `json:"bytes"`
+	// Torn is what of a block the last segment ends with, as a crash leaves it, or a writer at work. Open cuts it off:
+	// none of it was acknowledged, unless the file was cut short by somebody else.
+	Torn *Damage `json:"torn"`
 }
 
 // SegmentReport is what Verify found in one segment.
 type SegmentReport struct {
-	Name      string
-	First     Position // of its first record
-	End       Position // after its last record
-	Records   uint64
-	Blocks    uint64
-	Bytes     int64 // of the file
-	RawBytes  int64 // of the records, decompressed
-	Sealed    bool  // it was ended in order
-	Remainder int64 // bytes that a refused write left behind the last block; they do not count
-	Damage    []Damage
+	Name      string   `json:"name"`
+	First     Position `json:"first"` // of its first record
+	End       Position `json:"end"`   // after its last record
+	Records   uint64   `json:"records"`
+	Blocks    uint64   `json:"blocks"`
+	Bytes     int64    `json:"bytes"`     // of the file
+	RawBytes  int64    `json:"raw_bytes"` // of the records, decompressed
+	Sealed    bool     `json:"sealed"`    // it was ended in order
+	Remainder int64    `json:"remainder"` // bytes that a refused write left behind the last block; they do not count
+	Damage    []Damage `json:"damage"`
 }
 
 // Gap is a stretch of positions without records.
 type Gap struct {
-	From, To Position // To is the first position after it
+	From Position `json:"from"`
+	To   Position `json:"to"` // the first position after it
 	// Declared says that the log itself says that these positions were never acknowledged: they were refused, or left
 	// out after a crash. Another gap means lost records.
-	Declared bool
+	Declared bool `json:"declared"`
 }
 
-// Sound reports whether nothing is damaged and nothing is missing.
+// Sound reports whether nothing is damaged and nothing is missing; a torn end is neither.
 func (r *Report) Sound() bool {
 	for _, g := range r.Gaps {
 		if !g.Declared {
@@ -52,8 +56,7 @@ func (r *Report) Sound() bool {
 	return true
 }
 
-// Verify reads every block and every record of the log in dir. It changes nothing and takes no lock; beside a process
-// that is writing, the end of the last segment can look torn. An error means that the log could not be read at all.
+// Verify reads every block and every record of the log in dir. It changes nothing and takes no lock. An error means that the log could not be read at all.
 func Verify(dir string) (Report, error) {
 	segments, err := listSegments(dir)
 	if err != nil {
@@ -68,9 +71,13 @@ func Verify(dir string) (Report, error) {
 		if err != nil {
 			return r, fmt.Errorf("verify %s: %w", g.name, err)
 		}
-		if tail != nil && remainder(segments, i, v.expected) {
+		switch {
+		case tail == nil:
+		case remainder(segments, i, v.expected):
 			v.report.Remainder = tail.Bytes
-		} else if tail != nil {
+		case i == len(segments)-1 && tail.Problem == notWhole:
+			r.Torn = tail
+		default:
 			v.damaged(*tail)
 		}
 		r.add(&v)
@@ -106,11 +113,14 @@ func (v *verification) run(g *segment, limit Position) (tail *Damage, err error)
 		return nil, err
 	}
 	v.report.Bytes = info.Size()
-	if !g.whole {
-		v.damaged(Damage{Segment: g.name, Bytes: min(segmentHeaderBytes, info.Size()), Problem: errHeader.Error()})
-	}
 	v.begin(g)
-	scan := g.scanner(f, min(segmentHeaderBytes, info.Size()), g.header.first, info.Size())
+	if info.Size() < segmentHeaderBytes {
+		return &Damage{Segment: g.name, Bytes: info.Size(), Problem: notWhole}, nil
+	}
+	if !g.whole {
+		v.damaged(Damage{Segment: g.name, Bytes: segmentHeaderBytes, Problem: errHeader.Error()})
+	}
+	scan := g.scanner(f, segmentHeaderBytes, g.header.first, info.Size())
 	scan.limit, scan.damaged = limit, v.damaged
 	for {
 		b, tail, err := scan.scan()

@@ -15,6 +15,10 @@ import "math"
 type MeanSequence struct {
 	Confidence float64 // in (0,1)
 	TightestAt float64 // the number of values at which the interval is to be tightest, > 0
+	// Range is how far apart two values can be. A few observations of the largest variance that it allows go into the
+	// estimate: the first values may well be alike, as ten customers of whom nobody came, and would pass for certainty.
+	// 0 adds none.
+	Range float64
 
 	n        float64
 	mean, m2 float64 // Welford's running mean and sum of squared deviations
@@ -41,8 +45,16 @@ func (s *MeanSequence) HalfWidth() float64 {
 	}
 	rho2 := mixture(1-s.Confidence, s.TightestAt)
 	spread := s.n*rho2 + 1
-	return math.Sqrt(s.m2 / s.n * 2 * spread / (s.n * s.n * rho2) * math.Log(math.Sqrt(spread)/(1-s.Confidence)))
+	variance := s.m2 / s.n
+	if s.Range > 0 {
+		variance = (s.m2 + assumed*s.Range*s.Range/4) / (s.n + assumed)
+	}
+	return math.Sqrt(variance * 2 * spread / (s.n * s.n * rho2) * math.Log(math.Sqrt(spread)/(1-s.Confidence)))
 }
+
+// assumed is how many observations Range stands for. With 4, sequences of zeros and ones of which 5% to 30% are ones miss
+// in 3 to 6% of runs looked at from the tenth value on; with 1 in 4 to 13%, with none in up to half.
+const assumed = 4
 
 // mixture returns ρ² for which the boundary is tightest at n values (same paper, appendix B.2).
 func mixture(alpha, n float64) float64 {

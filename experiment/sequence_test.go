@@ -69,3 +69,36 @@ func TestMeanSequenceWithoutValues(t *testing.T) {
 		t.Errorf("empty: n %d mean %v half-width %v", s.N(), s.Mean(), s.HalfWidth())
 	}
 }
+
+// The first values are often alike: ten customers, and nobody came. The sequence must not take that for certainty. It is
+// looked at from the tenth value on; the counts are as above.
+func TestMeanSequenceIsNotCertainAtOnce(t *testing.T) {
+	const runs, looks, rate, bound = 1000, 500, 0.05, 50 + 4*6.9
+	misses := func(width float64) (n int) {
+		for run := range runs {
+			rng := rand.New(rand.NewPCG(11, uint64(run)))
+			s := MeanSequence{Confidence: 0.95, TightestAt: 1000, Range: width}
+			missed := false
+			for i := range looks {
+				x := 0.0
+				if rng.Float64() < rate {
+					x = 1
+				}
+				s.Add(x)
+				missed = missed || i >= 9 && math.Abs(s.Mean()-rate) > s.HalfWidth()
+			}
+			if missed {
+				n++
+			}
+		}
+		return n
+	}
+	with, without := misses(1), misses(0)
+	t.Logf("missed in %d of %d runs; without the range in %d", with, runs, without)
+	if float64(with) > bound {
+		t.Errorf("missed in %d of %d runs, want at most %v", with, runs, bound)
+	}
+	if float64(without) <= bound {
+		t.Errorf("without the range it missed in only %d runs: this test cannot fail", without)
+	}
+}

@@ -54,8 +54,12 @@ func validate(s *decision.Snapshot, spec *RewardSpec) error {
 	}
 	actions := probeActions(s.Loop)
 	for i, context := range probeContexts(s.Loop) {
+		bound := maxExtrapolation
+		if len(context) == 0 {
+			bound = estimateBound(spec)
+		}
 		estimates := s.Model.Estimate(nil, context, actions)
-		if err := validEstimates(estimates, len(actions), spec); err != nil {
+		if err := validEstimates(estimates, len(actions), bound); err != nil {
 			return fmt.Errorf("probe %d: %w", i, err)
 		}
 		p := make([]float64, len(estimates))
@@ -67,8 +71,13 @@ func validate(s *decision.Snapshot, spec *RewardSpec) error {
 	return nil
 }
 
-// estimateBound is how far an estimate may be: a linear model may well leave the range of the rewards, but not by
-// orders of magnitude.
+// maxExtrapolation bounds an estimate for a context with numbers in it. A probe knows nothing of a feature's scale: 1000
+// is a million times what was seen of one in millionths, and a linear model rightly follows. What is far out has to be
+// a number that the policies can work with, no more.
+const maxExtrapolation = 1e100
+
+// estimateBound is how far an estimate may be where nothing is known, which is the middle of what was seen: a linear
+// model may well leave the range of the rewards, but not by orders of magnitude.
 func estimateBound(spec *RewardSpec) float64 {
 	reach := max(math.Abs(spec.Default), math.Abs(spec.Min), math.Abs(spec.Max))
 	for _, m := range spec.Metrics {
@@ -80,11 +89,10 @@ func estimateBound(spec *RewardSpec) float64 {
 	return 1000 * (1 + reach) * MaxRewardsPerEvent
 }
 
-func validEstimates(estimates []model.Estimate, want int, spec *RewardSpec) error {
+func validEstimates(estimates []model.Estimate, want int, bound float64) error {
 	if len(estimates) != want {
 		return fmt.Errorf("%d estimates for %d actions", len(estimates), want)
 	}
-	bound := estimateBound(spec)
 	for _, e := range estimates {
 		if !finite(e.Mean) || !finite(e.Variance) || e.Variance < 0 {
 			return fmt.Errorf("an estimate is %v with variance %v", e.Mean, e.Variance)
@@ -124,10 +132,10 @@ func probeActions(l *decision.Loop) []model.Candidate {
 	return append(actions, model.Candidate{ID: "\x00probe"})
 }
 
-// probeContexts are nothing known, which is the defaults; every declared feature at an ordinary value; and every
-// number far out.
+// probeContexts are nothing known at all; the defaults; every declared feature at an ordinary value; and every number far
+// out.
 func probeContexts(l *decision.Loop) []features.Set {
-	var sets []features.Set
+	sets := []features.Set{nil}
 	for _, number := range []float64{0, 1, 1000} {
 		context, user := probeSet(l.Schema.Context, number), probeSet(l.Schema.User, number)
 		if number == 0 {

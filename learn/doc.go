@@ -41,6 +41,14 @@
 // Events settle strictly in the order of their decisions, and rewards within an event are added up in the order of their
 // times and ids. The settled model is therefore the same to the bit for any order and any repetition of arrival.
 //
+// # Which features
+//
+// A decision is learned from with the features that decided it. Those of the request and the user are in its record; those
+// of the catalogue's actions are in the loop file of the snapshot that decided, which is the one in force at the
+// snapshot's Cut, whatever came between the decision and its record and however often the log is folded again. How
+// they are read (declarations, defaults, reward) is for the definition that the loop is folded under: a value that its
+// declarations do not allow is missing.
+//
 // # What may go wrong
 //
 // A record that cannot be folded is counted by reason and skipped. A model that is not finite or out of all bounds is

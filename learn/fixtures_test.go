@@ -32,7 +32,9 @@ type file struct {
 	Metrics     []Metric
 	Low, High   float64 // 0 and 0: no bounds
 	Mode        decision.LearningMode
-	Actions     string   // names
+	Actions     string // names
+	Prices      []any  // of the actions: numbers, texts, lists of numbers or nil
+	Priced      features.Field
 	Numbers     []string // declared context features
 	Note        string   // changes the file and nothing else
 	Estimator   string   // "", "panics", "infinite"
@@ -47,8 +49,15 @@ func compileFile(path string, b []byte) (*Definition, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	loop := &decision.Loop{Name: f.Name, Policy: model.DefaultExploration(), Mode: f.Mode, Salt: 7}
-	for _, id := range strings.Fields(f.Actions) {
-		loop.Actions = append(loop.Actions, decision.Action{ID: id})
+	for i, id := range strings.Fields(f.Actions) {
+		a := decision.Action{ID: id}
+		if i < len(f.Prices) {
+			a.Features = priced(f.Prices[i])
+		}
+		loop.Actions = append(loop.Actions, a)
+	}
+	if f.Priced.Name != "" {
+		loop.Schema.Action = []features.Field{f.Priced}
 	}
 	for _, n := range f.Numbers {
 		loop.Schema.Context = append(loop.Schema.Context, features.Field{Name: n, Type: features.NumberType})
@@ -66,9 +75,29 @@ func compileFile(path string, b []byte) (*Definition, error) {
 	if f.Low == 0 && f.High == 0 {
 		d.Reward.Min, d.Reward.Max = math.Inf(-1), math.Inf(1)
 	}
-	f.Note, f.Mode = "", 0
+	f.Note, f.Mode, f.Actions, f.Prices = "", 0, "", nil
 	d.LearningKey = string(f.bytes())
 	return d, nil
+}
+
+// priced returns the features of an action with that price.
+func priced(price any) features.Set {
+	v := features.Value{}
+	switch p := price.(type) {
+	case float64:
+		v = features.NumberValue(p)
+	case string:
+		v = features.TextValue(p)
+	case []any:
+		numbers := make([]float64, len(p))
+		for i := range p {
+			numbers[i] = p[i].(float64)
+		}
+		v = features.NumbersValue(numbers)
+	case nil:
+		return nil
+	}
+	return features.Set{{Name: "price", Value: v}}
 }
 
 func testEstimator(kind string) model.Estimator {

@@ -96,10 +96,7 @@ func (f *fold) change(pos eventlog.Position, r *logv1.Record, c *logv1.LoopChang
 		l.removed = true
 		return effect{loop: l, changed: true, removed: true}, nil
 	}
-	d, err := f.compile(c.GetPath(), c.GetFile())
-	if err == nil && d.Loop.Name != c.GetLoop() {
-		err = fmt.Errorf("the file is of loop %q", d.Loop.Name)
-	}
+	d, err := f.definition(c)
 	if err != nil {
 		if l != nil {
 			l.advance(r.GetTimeUnixNanos())
@@ -116,20 +113,44 @@ func (f *fold) change(pos eventlog.Position, r *logv1.Record, c *logv1.LoopChang
 	}
 	l.advance(r.GetTimeUnixNanos())
 	l.definition, l.removed, l.changed = d, false, true
+	l.catalogues.put(d)
 	return effect{loop: l, changed: true}, nil
 }
 
-// refold folds the loop's records before pos under another definition, aside from the present state.
+// definition returns what a change puts in force.
+func (f *fold) definition(c *logv1.LoopChange) (*Definition, error) {
+	d, err := f.compile(c.GetPath(), c.GetFile())
+	if err == nil && d.Loop.Name != c.GetLoop() {
+		err = fmt.Errorf("the file is of loop %q", d.Loop.Name)
+	}
+	return d, err
+}
+
+// refold folds the loop's records before pos under another definition, aside from the present state. The definitions
+// of the past say no more than what their snapshots decided from.
 func (f *fold) refold(pos eventlog.Position, d *Definition) (*loopFold, error) {
 	l := newLoopFold(d)
-	if f.loops[d.Loop.Name] == nil && f.skipped[PoisonUnknownLoop] == 0 {
+	old := f.loops[d.Loop.Name]
+	if old == nil && f.skipped[PoisonUnknownLoop] == 0 {
 		return l, nil // New, and nothing in the log can be its own.
 	}
+	past := catalogues{inForce: d}
+	if old != nil {
+		past = old.catalogues
+	}
+	l.catalogues = catalogues{earlier: &past}
 	err := f.history(pos, func(at eventlog.Position, r *logv1.Record) {
-		if loopOf(r) == d.Loop.Name {
-			l.apply(at, r)
+		if loopOf(r) != d.Loop.Name {
+			return
 		}
+		if c := r.GetLoopChange(); c != nil && !c.GetRemoved() {
+			if then, err := f.definition(c); err == nil {
+				l.catalogues.put(then)
+			}
+		}
+		l.apply(at, r)
 	})
+	l.catalogues = past // The same, and more where the log has lost its beginning.
 	return l, err
 }
 
@@ -151,6 +172,7 @@ func (l *loopFold) apply(pos eventlog.Position, r *logv1.Record) (poison string,
 		l.reward(body.Reward.GetEventId(), newClaim(pos, r.GetTimeUnixNanos(), body.Reward))
 	case *logv1.Record_Cut:
 		l.cut = max(l.cut, body.Cut.GetNumber())
+		l.catalogues.cut(body.Cut.GetNumber())
 	case *logv1.Record_Publish:
 		p := body.Publish
 		l.published = published{

@@ -295,6 +295,25 @@ func TestPoisonIsSkipped(t *testing.T) {
 	}
 }
 
+// At the last moment of its window an event is open, takes rewards and counts; one moment later it is closed.
+func TestExactEndOfTheWindow(t *testing.T) {
+	l := newLoopFold(must(compileFile("shop", shop().bytes())))
+	l.apply(1, decided(10*second, "shop", "e", nil, "a"))
+	l.apply(2, at(110*second-1, "shop", &logv1.Cut{Number: 1}))
+	if l.counted != 0 || len(l.open) != 1 {
+		t.Fatalf("a moment before the end %d events count, %d are open", l.counted, len(l.open))
+	}
+	l.apply(3, at(110*second, "shop", &logv1.Cut{Number: 2}))
+	if l.counted != 1 || len(l.open) != 1 {
+		t.Fatalf("at the end %d events count, %d are open", l.counted, len(l.open))
+	}
+	l.apply(4, rewarded(110*second, "shop", "e", "in", 1))
+	l.apply(5, rewarded(110*second+1, "shop", "e", "late", 1))
+	if len(l.open) != 0 || l.counts.rewards[Joined] != 1 || l.counts.rewards[Late] != 1 {
+		t.Errorf("a moment after the end %d are open, rewards %v", len(l.open), l.counts.rewards)
+	}
+}
+
 // A clock that goes back does not close what is open, and lengthens windows at most.
 func TestClockGoesBack(t *testing.T) {
 	l := newLoopFold(must(compileFile("shop", shop().bytes())))

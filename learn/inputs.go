@@ -1,8 +1,10 @@
 package learn
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/eventlog"
@@ -35,30 +37,50 @@ func newEvent(pos eventlog.Position, now int64, r *decision.Record) *event {
 	return e
 }
 
-// look returns what a model sees of a decision: the features that were used are those that are learned from, never ones
-// read again. Features of the catalogue's actions are those of the definition in force; an action that has left the
-// catalogue has none.
-func look(l *decision.Loop, r *decision.Record) *decision.View {
+// look makes v what a model sees of a decision: the features that were used are those that are learned from, never ones
+// read again. Those of actions from the catalogue are in the catalogue of the snapshot that decided; an action that is
+// not in it has none.
+//
+// l may declare features otherwise than the definition that decided. What its declarations do not allow, a text where
+// they want a number, is missing: in the model it would take the place of the values that are to come.
+func look(v *decision.View, l *decision.Loop, catalogue []decision.Action, r *decision.Record) {
 	in := r.Input
-	if in.FromCatalogue {
-		in.Actions = make([]decision.Action, len(r.Actions))
-		for i, a := range r.Actions {
-			in.Actions[i] = decision.Action{ID: a.ID, Features: catalogueFeatures(l, i, a.ID)}
+	s := &l.Schema
+	in.Context, in.User = allowed(s.Context, in.Context), allowed(s.User, in.User)
+	in.Actions = make([]decision.Action, len(r.Actions))
+	for i, a := range r.Actions {
+		if in.FromCatalogue {
+			a.Features = catalogueFeatures(catalogue, i, a.ID)
 		}
+		in.Actions[i] = decision.Action{ID: a.ID, Features: allowed(s.Action, a.Features)}
 	}
-	v := new(decision.View)
 	v.Set(l, &in)
-	return v
 }
 
-// catalogueFeatures finds an action in the catalogue, which is nearly always as it was at the decision.
-func catalogueFeatures(l *decision.Loop, i int, id string) features.Set {
-	if i < len(l.Actions) && l.Actions[i].ID == id {
-		return l.Actions[i].Features
+// allowed returns the features without those that break the declarations. Nearly always that is all of them.
+func allowed(declared []features.Field, set features.Set) features.Set {
+	s := features.Schema{Action: declared} // What is not declared is the real schema's business.
+	for {
+		err := s.CheckAction(set)
+		if err == nil {
+			return set
+		}
+		var bad *features.CheckError
+		if !errors.As(err, &bad) {
+			return nil // There is no other error.
+		}
+		set = slices.DeleteFunc(slices.Clone(set), func(f features.Feature) bool { return f.Name == bad.Name })
 	}
-	for j := range l.Actions {
-		if l.Actions[j].ID == id {
-			return l.Actions[j].Features
+}
+
+// catalogueFeatures finds an action in the catalogue, in nearly all cases at the same place as in the decision.
+func catalogueFeatures(catalogue []decision.Action, i int, id string) features.Set {
+	if i < len(catalogue) && catalogue[i].ID == id {
+		return catalogue[i].Features
+	}
+	for j := range catalogue {
+		if catalogue[j].ID == id {
+			return catalogue[j].Features
 		}
 	}
 	return nil

@@ -18,6 +18,7 @@ type loopFold struct {
 	now        int64  // log time, unix nanoseconds
 	cut        uint64 // number of the last cut
 	published  published
+	catalogues catalogues // that snapshots decided from
 	counts     counts
 	delays     delays
 	open       map[string]*event
@@ -29,6 +30,7 @@ type loopFold struct {
 	churn      uint64 // changes of the provisional sums since they were made afresh
 	changed    bool   // the model is another than at the last cut; not part of the state
 	scratch    model.Example
+	view       decision.View // memory of encode
 }
 
 // published is what the log says about the newest published snapshot.
@@ -46,6 +48,7 @@ func newLoopFold(d *Definition) *loopFold {
 		definition: d,
 		estimator:  d.NewEstimator(),
 		now:        math.MinInt64,
+		catalogues: catalogues{inForce: d},
 		counts:     newCounts(),
 		open:       make(map[string]*event),
 		waiting:    waiting{byID: make(map[string]*held)},
@@ -102,7 +105,8 @@ func (l *loopFold) tally(r *decision.Record) {
 
 // encode extends the estimator's encoder and keeps the served actions as examples.
 func (l *loopFold) encode(e *event, r *decision.Record) {
-	v := look(l.definition.Loop, r)
+	v := &l.view
+	look(v, l.definition.Loop, l.catalogues.of(r.SnapshotID), r)
 	l.estimator.Observe(v.Context, v.Candidates)
 	for i := range e.slots {
 		x := l.estimator.Encode(v.Context, v.Candidates[r.Choices[i].Served()])

@@ -1,6 +1,7 @@
 package learn
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,8 @@ import (
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
+
+	"github.com/nextbest/nextbest/eventlog"
 )
 
 // restore returns the fold of the newest good checkpoint in dir, or an empty one. Checkpoints that are refused are said
@@ -62,7 +65,7 @@ func readCheckpoint(path string, log EventLog, compile Compile, h history) (*fol
 	return f, f.belongs(log)
 }
 
-// belongs checks that the fold's last record is the log's record at that position, where the log still has it.
+// belongs checks that the fold's last record is the log's record at that position, where retention has not taken it.
 func (f *fold) belongs(log EventLog) error {
 	if f.next > log.End() {
 		return errAhead
@@ -70,16 +73,35 @@ func (f *fold) belongs(log EventLog) error {
 	if f.next <= 1 {
 		return nil
 	}
-	c := log.Tail(f.next - 1)
+	last := f.next - 1
+	pos, payload, err := first(log, last)
+	if err != nil {
+		return err
+	}
+	if pos == last {
+		if xxhash.Sum64(payload) != f.last {
+			return errAhead
+		}
+		return nil
+	}
+	// Retention takes a log's beginning. A record that is gone while earlier ones are there was lost with the power.
+	oldest, _, err := first(log, 1)
+	if err == nil && oldest != 0 && oldest < last {
+		err = errAhead
+	}
+	return err
+}
+
+// first returns the log's first record at or after from, position 0 when there is none.
+func first(log EventLog, from eventlog.Position) (eventlog.Position, []byte, error) {
+	c := log.Tail(from)
 	defer c.Close()
 	pos, payload, err := c.TryNext()
-	switch {
-	case errors.Is(err, io.EOF):
-		return nil // Retention has taken it.
-	case err != nil:
-		return fmt.Errorf("read the log: %w", err)
-	case pos == f.next-1 && xxhash.Sum64(payload) != f.last:
-		return errAhead
+	if errors.Is(err, io.EOF) {
+		return 0, nil, nil
 	}
-	return nil
+	if err != nil {
+		return 0, nil, fmt.Errorf("read the log: %w", err)
+	}
+	return pos, bytes.Clone(payload), nil
 }

@@ -14,21 +14,21 @@ import (
 
 // Difference is one thing that came out otherwise than it was logged.
 type Difference struct {
-	Position eventlog.Position
-	Loop     string
-	EventID  string // "" for a model
-	What     string
+	Position eventlog.Position `json:"position"`
+	Loop     string            `json:"loop"`
+	EventID  string            `json:"event"` // "" for a model
+	What     string            `json:"what"`
 }
 
 // ReplayReport says what a replay found.
 type ReplayReport struct {
-	Records     uint64            // read
-	Decisions   uint64            // made again
-	Models      uint64            // made again
-	Skipped     map[string]uint64 // records that the learner skips too, by reason
-	Different   uint64            // how many things came out otherwise
-	Differences []Difference      // the first MaxDifferences of them
-	Events      map[string]uint64 // that the final model of each loop has learned from
+	Records     uint64            `json:"records"`     // read
+	Decisions   uint64            `json:"decisions"`   // made again
+	Models      uint64            `json:"models"`      // made again
+	Skipped     map[string]uint64 `json:"skipped"`     // records that the learner skips too, by reason
+	Different   uint64            `json:"different"`   // how many things came out otherwise
+	Differences []Difference      `json:"differences"` // the first MaxDifferences of them
+	Events      map[string]uint64 `json:"events"`      // that the final model of each loop has learned from
 }
 
 // MaxDifferences bounds the differences that a report tells in full.

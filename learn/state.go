@@ -55,6 +55,7 @@ func (l *loopFold) encodeState(e *encoder) error {
 	e.varint(l.now)
 	e.uvarint(l.cut)
 	l.published.encode(e)
+	l.catalogues.encode(e)
 	l.counts.encode(e)
 	l.delays.encode(e)
 	e.uvarint(uint64(l.queue.len()))
@@ -86,6 +87,9 @@ func decodeState(d *decoder, compile Compile) (*loopFold, error) {
 	d.flags(&l.removed)
 	l.now, l.cut = d.varint(), d.uvarint()
 	l.published.decode(d)
+	if err := l.catalogues.decode(d, compile); err != nil {
+		return nil, fmt.Errorf("catalogues of loop %q: %w", def.Loop.Name, err)
+	}
 	l.counts.decode(d)
 	l.delays.decode(d)
 	for range d.count(1) {

@@ -10,9 +10,9 @@ import (
 
 // Change is what became of one loop file.
 type Change struct {
-	Name       string            // of the loop, by the file's name; "" when the whole directory cannot be read
+	Name       string            // of the loop, by the file's name; "" when the whole directory cannot be read, or can again
 	Path       string            // of the file or the directory
-	Definition *learn.Definition // the loop as it is now; nil when the file is broken or removed
+	Definition *learn.Definition // the loop as it is now; nil when the file is broken or removed, and of a directory
 	Removed    bool              // the file is gone, and stayed away
 	Err        error             // what is wrong with the file: the last good one goes on
 }

@@ -40,7 +40,8 @@ func (o WatchOptions) withDefaults() WatchOptions {
 // when it is removed. A file is told once per content. Files that Load could not compile are told as well. Calls come
 // one at a time, from Watch's own goroutine; Watch returns when ctx is done and no call is under way.
 //
-// While the directory itself cannot be read, that is told, and no file counts as removed.
+// While the directory itself cannot be read, that is told, and no file counts as removed. When it can be read again, a
+// Change is told that has only the directory's Path.
 func Watch(ctx context.Context, dir string, current []*learn.Definition, onChange func(Change), o WatchOptions) {
 	o = o.withDefaults()
 	w := &watcher{dir: dir, tracker: newTracker(o.Settle, current), onChange: onChange, options: o}
@@ -127,7 +128,10 @@ func (w *watcher) look() (again bool) {
 		}
 		return false
 	}
-	w.trouble = ""
+	if w.trouble != "" {
+		w.trouble = ""
+		w.onChange(Change{Path: w.dir})
+	}
 	changes, again := w.tracker.observe(time.Now(), found)
 	for _, c := range changes {
 		w.onChange(c)

@@ -205,6 +205,9 @@ func TestWatchPolls(t *testing.T) {
 	w.quiet()
 	try(t, os.Mkdir(dir, 0o700))
 	write(t, filepath.Join(dir, "a.yaml"), file("a", "three"))
+	if c := w.next(); c.Name != "" || c.Path != dir || c.Err != nil || c.Removed || c.Definition != nil {
+		t.Fatalf("told %+v of a directory that is back", c)
+	}
 	for c := w.next(); c.Definition == nil; c = w.next() { // it may be seen between the two lines above
 		if !c.Removed {
 			t.Fatalf("told %+v", c)

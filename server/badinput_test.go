@@ -95,6 +95,9 @@ func badCases() []badCase {
 		{"value without a kind", rankMethod, actionFeature(&structpb.Value{}), "-", InvalidField, "actions[2].features.price"},
 		{"wrong type for the schema", rankMethod, &rank{Loop: "shop", Context: map[string]*structpb.Value{"device": value(1)}}, "", InvalidField, "context.device"},
 		{"feature without a name", rankMethod, ranked(func(m *rank) { m.Context = map[string]*structpb.Value{"": value(1)} }), "", InvalidField, "context."},
+		{"too many features of the request", rankMethod, ranked(func(m *rank) { m.Context = make257() }), "", InvalidField, "context"},
+		{"too many features of an action", rankMethod, ranked(func(m *rank) { m.Actions[1].Features = make257() }), "", InvalidField, "actions[1].features"},
+		{"too many features of a user", putMethod, &nextbestv1.PutUserFeaturesRequest{UserId: "u", Features: make257()}, "", InvalidField, "features"},
 		{"reward without value", rewardMethod, rewarded(func(m *reward) { m.Value = nil }), "", InvalidField, "value"},
 		{"NaN reward", rewardMethod, rewarded(func(m *reward) { m.Value = proto.Float64(math.NaN()) }), "", InvalidField, "value"},
 		{"infinite reward", rewardMethod, rewarded(func(m *reward) { m.Value = proto.Float64(math.Inf(-1)) }), "", InvalidField, "value"},
@@ -118,6 +121,14 @@ func fillSlots(slots []*nextbestv1.Slot) {
 	for i := range slots {
 		slots[i] = &nextbestv1.Slot{Id: fmt.Sprint(i)}
 	}
+}
+
+func make257() map[string]*structpb.Value {
+	features := map[string]*structpb.Value{}
+	for i := range 257 {
+		features[fmt.Sprint(i)] = value(i)
+	}
+	return features
 }
 
 func make4097() []any {
@@ -240,6 +251,15 @@ func TestBadJSON(t *testing.T) {
 		{"not JSON", "POST", rank, "application/json", `{"eventId":`, MalformedMessage, ""},
 		{"text", "POST", rank, "application/json", `hello`, MalformedMessage, ""},
 		{"a list", "POST", rank, "application/json", `[]`, MalformedMessage, ""},
+		{"named number among features", "POST", rank, "application/json", `{"context":{"b":1,"hour":NaN}}`, MalformedMessage, "context.hour"},
+		{"too large a number among features", "POST", rank, "application/json", `{"actions":[{"id":"a"},{"id":"b","features":{"price":1e400}}]}`, MalformedMessage, "actions[1].features.price"},
+		{"list for an object", "POST", rank, "application/json", `{"context":[1]}`, MalformedMessage, "context"},
+		{"text for a list", "POST", rank, "application/json", `{"actions":"a"}`, MalformedMessage, "actions"},
+		{"null action", "POST", rank, "application/json", `{"actions":[{"id":"a"},null]}`, MalformedMessage, "actions[1]"},
+		{"number for an action's id", "POST", rank, "application/json", "{\"userId\":\"ü\",\n \"actions\":[{\"id\":\"ü\"},{\"id\":5}]}", MalformedMessage, "actions[1].id"},
+		{"feature twice", "POST", rank, "application/json", `{"context":{"a":1,"a":2}}`, MalformedMessage, "context.a"},
+		{"no time", "POST", reward, "application/json", `{"value":1,"time":"soon"}`, MalformedMessage, "time"},
+		{"number for a time", "POST", reward, "application/json", `{"value":1,"time":5}`, MalformedMessage, "time"},
 		{"more after it", "POST", rank, "application/json", `{} {}`, MalformedMessage, ""},
 		{"unknown field", "POST", rank, "application/json", `{"colour":"red"}`, MalformedMessage, "colour"},
 		{"wrong type", "POST", rank, "application/json", `{"userId":5}`, MalformedMessage, "userId"},
@@ -280,6 +300,33 @@ func TestBadJSON(t *testing.T) {
 				t.Error("no Allow header")
 			}
 		})
+	}
+}
+
+// TestContentCoding: a body that is compressed is refused for that, whatever it would look like as JSON.
+func TestContentCoding(t *testing.T) {
+	r := serve(t, testConfig(), newWorld().deps())
+	for coding, want := range map[string]int{"gzip": 415, "br": 415, "gzip, gzip": 415, "identity": 200} {
+		request, err := http.NewRequest("POST", "http://"+r.srv.HTTPAddr().String()+"/v1/loops/shop/rank", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Content-Encoding", coding)
+		if a := r.do(request); a.status != want {
+			t.Errorf("%s: %d %s", coding, a.status, a.body)
+		}
+	}
+}
+
+// TestForeignFeatures reads what another pipeline wrote, which may be any bytes.
+func TestForeignFeatures(t *testing.T) {
+	w := newWorld()
+	w.users["u"] = map[string]string{"x": "\xff", "\xfe": "1", "fine": "ü"}
+	r := serve(t, testConfig(), w.deps())
+	a := r.rest("GET", "/v1/users/u/features", "")
+	if a.status != 200 || a.field("features.x") != "\uFFFD" || a.field("features.\uFFFD") != "1" || a.field("features.fine") != "ü" {
+		t.Errorf("%d %s", a.status, a.body)
 	}
 }
 

@@ -53,7 +53,7 @@ func newTestServer(tb testing.TB, deps Deps) *Server {
 
 // clientInProcess calls a server as the gateway does.
 func clientInProcess(tb testing.TB, srv *Server) nextbestv1.DecisionServiceClient {
-	interceptor, err := srv.interceptor(&inFlight{most: 10, shed: srv.metrics.shed})
+	interceptor, err := srv.interceptor(&inFlight{most: 1000, shed: srv.metrics.shed})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestAllocations(t *testing.T) {
 	client, m, ctx := clientInProcess(t, srv), rankExample(), context.Background()
 	direct := testing.AllocsPerRun(200, func() { _, _ = service.Rank(ctx, m) })
 	through := testing.AllocsPerRun(200, func() { _, _ = client.Rank(ctx, m) })
-	const forService, forServer = 25, 130
+	const forService, forServer = 25, 50
 	if direct > forService {
 		t.Errorf("the service allocates %v times, the budget is %d", direct, forService)
 	}

@@ -43,6 +43,7 @@ type LogState interface {
 // Reloads shows whether the loop files as they stand are the ones in force.
 type Reloads interface {
 	// ReloadErrors returns why a loop's file is not in force, by loop; loops without a problem are absent.
+	// The problem of the whole directory, if it has one, is under the empty name.
 	ReloadErrors() map[string]string
 }
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/nextbest/nextbest/features"
 	nextbestv1 "github.com/nextbest/nextbest/proto/gen/nextbest/v1"
@@ -66,7 +67,18 @@ func (s *featureService) GetUserFeatures(ctx context.Context, m *nextbestv1.GetU
 	if err != nil {
 		return nil, fail(FeaturesUnavailable, fmt.Errorf("get user features: %w", err))
 	}
-	return &nextbestv1.UserFeatures{UserId: m.GetUserId(), Features: values}, nil
+	return &nextbestv1.UserFeatures{UserId: m.GetUserId(), Features: readable(values)}, nil
+}
+
+// readable replaces what is not UTF-8, which no message can hold. The service writes no such values, but other pipelines
+// may.
+func readable(values map[string]string) map[string]string {
+	const unknown = "\uFFFD"
+	clean := make(map[string]string, len(values))
+	for name, value := range values {
+		clean[strings.ToValidUTF8(name, unknown)] = strings.ToValidUTF8(value, unknown)
+	}
+	return clean
 }
 
 // DeleteUserFeatures implements nextbestv1.FeatureServiceServer.

@@ -57,7 +57,11 @@ func newGateway(conn grpc.ClientConnInterface, refused func(http.ResponseWriter,
 func gatewayError(w http.ResponseWriter, r *http.Request, err error, refused func(http.ResponseWriter, *http.Request, *failure)) {
 	s, ok := status.FromError(err)
 	if ok && s.Code() == codes.InvalidArgument && len(s.Details()) == 0 {
-		refused(w, r, malformed(s.Message()))
+		body, _ := r.Body.(*readBody)
+		if body == nil {
+			body = &readBody{}
+		}
+		refused(w, r, malformedJSON(s.Message(), body.bytes))
 		return
 	}
 	writeError(w, err)

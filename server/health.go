@@ -44,6 +44,15 @@ func (s *Server) readiness() readiness {
 		}
 		check("loop "+name, problem)
 	}
+	if s.deps.Reloads != nil { // the loops go on as they last were: worth saying, and no reason to take no calls
+		for name, problem := range s.deps.Reloads.ReloadErrors() {
+			part := "file of loop " + name
+			if name == "" {
+				part = "loop files"
+			}
+			r.Checks[part] = problem
+		}
+	}
 	return r
 }
 

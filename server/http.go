@@ -68,6 +68,9 @@ func (h *httpHandler) readBody(w http.ResponseWriter, r *http.Request) *failure 
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return &failure{reason: UnsupportedMediaType, detail: "Content-Type must be application/json"}
 	}
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return &failure{reason: UnsupportedMediaType, detail: fmt.Sprintf("Content-Encoding %q is not taken: send the body as it is", coding)}
+	}
 	if r.ContentLength > h.maxBytes {
 		return h.tooLarge()
 	}

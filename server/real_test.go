@@ -9,13 +9,13 @@ import (
 
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/eventlog"
+	"github.com/nextbest/nextbest/features"
 	"github.com/nextbest/nextbest/learn"
 	"github.com/nextbest/nextbest/loop"
 )
 
-// realDeps are the event log, the learner and the decider as they are served, in a directory; the feature store alone
-// is in memory.
-func realDeps(t *testing.T, file string) Deps {
+// realDeps are the event log, the learner and the decider as they are served, in a directory, around a feature store.
+func realDeps(t testing.TB, name, file string, store features.Store) Deps {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	dir := t.TempDir()
@@ -41,14 +41,14 @@ func realDeps(t *testing.T, file string) Deps {
 			t.Error(err)
 		}
 	})
-	def, err := loop.Compile("shop.yaml", []byte(file))
+	def, err := loop.Compile(name+".yaml", []byte(file))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := learner.PutLoop(t.Context(), def); err != nil {
 		t.Fatal(err)
 	}
-	store, n := newWorld(), 0
+	n := 0
 	return Deps{
 		Decider: &decision.Decider{
 			Snapshots: learner, Features: store, Recorder: events, Now: time.Now, FeatureBudget: time.Second,
@@ -60,7 +60,7 @@ func realDeps(t *testing.T, file string) Deps {
 
 // TestRealParts ranks, rewards and asks what became of it, over REST and through everything that is behind it.
 func TestRealParts(t *testing.T) {
-	r := serve(t, testConfig(), realDeps(t, "version: 1\nname: shop\nactions: [{id: a}, {id: b}]\nreward: {reward_wait_time: 1h}\n"))
+	r := serve(t, testConfig(), realDeps(t, "shop", "version: 1\nname: shop\nactions: [{id: a}, {id: b}]\nreward: {reward_wait_time: 1h}\n", newWorld()))
 	if a := r.rest("GET", "/readyz", ""); a.status != 200 {
 		t.Fatalf("%d %s", a.status, a.body)
 	}

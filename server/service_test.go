@@ -256,6 +256,16 @@ func TestHealth(t *testing.T) {
 	}
 }
 
+// TestReadyNamesBrokenLoopFiles: the last good loops serve, and /readyz says what is wrong all the same.
+func TestReadyNamesBrokenLoopFiles(t *testing.T) {
+	w := newWorld()
+	w.reloads = map[string]string{"shop": "shop.yaml:3:1: unknown key", "": "read loop files: no such directory"}
+	a := serve(t, testConfig(), w.deps()).rest("GET", "/readyz", "")
+	if a.status != 200 || a.field("checks.file of loop shop") != w.reloads["shop"] || a.field("checks.loop files") != w.reloads[""] {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
 func TestNotReadyWithoutSnapshot(t *testing.T) {
 	w := newWorld()
 	w.unpublished = true

@@ -16,6 +16,9 @@ func setOf(field string, values map[string]*structpb.Value) (features.Set, error
 	if len(values) == 0 {
 		return nil, nil
 	}
+	if len(values) > maxFeatures {
+		return nil, invalid(field, fmt.Sprintf("must have at most %d features, not %d", maxFeatures, len(values)))
+	}
 	fs := make([]features.Feature, 0, len(values))
 	badName, badProblem := "", "" // the first by name, so that the same request always gets the same error
 	for name, v := range values {
@@ -35,6 +38,9 @@ func setOf(field string, values map[string]*structpb.Value) (features.Set, error
 	}
 	return features.NewSet(fs)
 }
+
+// maxFeatures bounds a set, as the API's description does; see notFeaturesOfRank.
+const maxFeatures = 256
 
 // maxNameBytes bounds a feature's name. The rule stands here and not in the API's description: there, looking up the
 // rules of map keys took more than half of a Rank's time at the edge.

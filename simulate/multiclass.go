@@ -49,6 +49,7 @@ func ReadMulticlass(r io.Reader) (*Multiclass, error) {
 	if err != nil {
 		return nil, readError(err)
 	}
+	header[0] = strings.TrimPrefix(header[0], "\uFEFF") // the byte order mark that spreadsheets write
 	m, label, err := newMulticlass(header)
 	if err != nil {
 		return nil, err

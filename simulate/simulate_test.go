@@ -123,6 +123,13 @@ func TestColumnsAreNumbersUnlessOneIsNot(t *testing.T) {
 	}
 }
 
+func TestByteOrderMarkIsNoPartOfAName(t *testing.T) {
+	m, err := ReadMulticlass(strings.NewReader("\uFEFFlabel,x\n0,1\n1,2\n"))
+	if err != nil || m.Actions != 2 {
+		t.Fatalf("%+v, %v", m, err)
+	}
+}
+
 func TestBadFilesAreNamed(t *testing.T) {
 	for _, c := range []struct{ name, file, want string }{
 		{"empty.csv", "", "line 1: the file is empty"},

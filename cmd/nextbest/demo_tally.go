@@ -25,12 +25,13 @@ type campaignTally struct {
 
 func newCampaignTally(customers int) *campaignTally {
 	n := float64(customers)
-	sequence := func(values float64) experiment.MeanSequence {
-		return experiment.MeanSequence{Confidence: 0.95, TightestAt: values}
+	sequence := func(values, width float64) experiment.MeanSequence {
+		return experiment.MeanSequence{Confidence: 0.95, TightestAt: values, Range: width}
 	}
-	t := &campaignTally{service: sequence(n * armPropensity), uniform: sequence(n), overAll: sequence(n)}
+	const weight = 1 / armPropensity
+	t := &campaignTally{service: sequence(n*armPropensity, 1), uniform: sequence(n, 1), overAll: sequence(n, weight)}
 	for i := range campaignActions {
-		t.single[i], t.gain[i] = sequence(n*armPropensity), sequence(n)
+		t.single[i], t.gain[i] = sequence(n*armPropensity, 1), sequence(n, 2*weight)
 	}
 	return t
 }

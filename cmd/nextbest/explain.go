@@ -60,11 +60,9 @@ type story struct {
 
 // findStory reads the log from its beginning: an event's loop file stands before it.
 func findStory(data, loopName, eventID string) (*story, error) {
-	files, found := map[string]*logv1.LoopChange{}, &story{event: eventID}
+	files, found := map[string]*snapshotFiles{}, &story{event: eventID}
 	err := eachRecord(data, 0, func(pos eventlog.Position, r *logv1.Record) error {
-		if c := r.GetLoopChange(); c != nil && !c.GetRemoved() {
-			files[c.GetLoop()] = c
-		}
+		noteFile(files, r)
 		of, id := eventOf(r)
 		if id != eventID || (loopName != "" && of != loopName) {
 			return nil
@@ -74,8 +72,8 @@ func findStory(data, loopName, eventID string) (*story, error) {
 		}
 		found.loop = of
 		found.history = append(found.history, eventlog.Entry{Position: pos, Record: r})
-		if r.GetDecision() != nil {
-			found.file = files[of]
+		if d := r.GetDecision(); d != nil {
+			found.file = files[of].of(d.GetSnapshotId())
 		}
 		return nil
 	})
@@ -89,6 +87,43 @@ func findStory(data, loopName, eventID string) (*story, error) {
 			data, eventID, found.loop)
 	}
 	return found, nil
+}
+
+// snapshotFiles knows which loop file each snapshot of a loop was made under: the one in force at its cut. A decision
+// that was under way while the file changed stands behind the change in the log.
+type snapshotFiles struct {
+	inForce *logv1.LoopChange
+	from    []uint64 // snapshot numbers
+	files   []*logv1.LoopChange
+}
+
+func noteFile(files map[string]*snapshotFiles, r *logv1.Record) {
+	if c := r.GetLoopChange(); c != nil && !c.GetRemoved() {
+		if files[c.GetLoop()] == nil {
+			files[c.GetLoop()] = &snapshotFiles{}
+		}
+		files[c.GetLoop()].inForce = c
+	}
+	c := r.GetCut()
+	f := files[c.GetLoop()]
+	if c == nil || f == nil || (len(f.files) > 0 && f.files[len(f.files)-1] == f.inForce) {
+		return
+	}
+	f.from, f.files = append(f.from, c.GetNumber()), append(f.files, f.inForce)
+}
+
+// of returns the file that a snapshot was made under, or nil when the log does not say.
+func (f *snapshotFiles) of(snapshotID string) *logv1.LoopChange {
+	if f == nil {
+		return nil
+	}
+	number := learn.SnapshotNumber(snapshotID)
+	for i := len(f.from) - 1; i >= 0; i-- {
+		if f.from[i] <= number {
+			return f.files[i]
+		}
+	}
+	return f.inForce
 }
 
 func eventOf(r *logv1.Record) (loop, event string) {

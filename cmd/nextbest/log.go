@@ -71,6 +71,11 @@ func logVerifyCommand() *cobra.Command {
 
 func printVerified(out io.Writer, r *eventlog.Report, asJSON bool) error {
 	if asJSON {
+		listed(&r.Segments)
+		listed(&r.Gaps)
+		for i := range r.Segments {
+			listed(&r.Segments[i].Damage)
+		}
 		return json.NewEncoder(out).Encode(struct {
 			Sound bool `json:"sound"`
 			*eventlog.Report
@@ -94,6 +99,13 @@ func printVerified(out io.Writer, r *eventlog.Report, asJSON bool) error {
 	}
 	_, err := fmt.Fprintf(out, "%d records, %d bytes: %s\n", r.Records, r.Bytes, word)
 	return err
+}
+
+// listed makes an absent list an empty one, which JSON has as [] and not as null.
+func listed[T any](list *[]T) {
+	if *list == nil {
+		*list = []T{}
+	}
 }
 
 func logCatCommand() *cobra.Command {

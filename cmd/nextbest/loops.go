@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/learn"
 	"github.com/nextbest/nextbest/loop"
 )
@@ -70,7 +71,11 @@ func (f *loopFiles) apply(ctx context.Context, c loop.Change) {
 	switch {
 	case err != nil:
 	case c.Removed:
-		err = f.learner.RemoveLoop(ctx, c.Name)
+		// A loop whose file never was right is none of the learner's: without the file, nothing is wrong any more.
+		if err = f.learner.RemoveLoop(ctx, c.Name); errors.Is(err, decision.ErrUnknownLoop) {
+			err = nil
+		}
+	case c.Definition == nil: // the directory can be read again
 	default:
 		err = f.learner.PutLoop(ctx, c.Definition)
 	}
@@ -81,8 +86,12 @@ func (f *loopFiles) apply(ctx context.Context, c loop.Change) {
 		f.errors[c.Name] = err.Error()
 		return
 	}
-	f.logger.Info("loop file is in force", "loop", c.Name, "path", c.Path, "removed", c.Removed)
 	delete(f.errors, c.Name)
+	if c.Definition == nil && !c.Removed {
+		f.logger.Info("loop files can be read again", "path", c.Path)
+		return
+	}
+	f.logger.Info("loop file is in force", "loop", c.Name, "path", c.Path, "removed", c.Removed)
 }
 
 // ReloadErrors implements server.Reloads.

@@ -69,6 +69,7 @@ func replay(ctx context.Context, data string, progress io.Writer) (*learn.Replay
 
 func printReplay(out io.Writer, r *learn.ReplayReport, asJSON bool) error {
 	if asJSON {
+		listed(&r.Differences)
 		return json.NewEncoder(out).Encode(r)
 	}
 	for i, d := range r.Differences {

@@ -48,6 +48,7 @@ goes on serving. What was learned is kept.`,
 			if err := o.validate(); err != nil {
 				return usageError{err}
 			}
+			collectLess()
 			return serve(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -69,6 +70,11 @@ goes on serving. What was learned is kept.`,
 func (o *serveOptions) validate() error {
 	if o.featureBudget <= 0 {
 		return fmt.Errorf("--feature-budget must be positive, not %v", o.featureBudget)
+	}
+	if o.redis != "" {
+		if err := (redisstore.Options{URL: o.redis}).Validate(); err != nil {
+			return fmt.Errorf("--redis: %w", err)
+		}
 	}
 	return o.server.Validate()
 }
@@ -141,8 +147,24 @@ func openEvents(ctx context.Context, o serveOptions, logger *slog.Logger, stoppi
 
 func openFeatures(o serveOptions, logger *slog.Logger) (features.Store, error) {
 	if o.redis == "" {
-		store, _, err := embedded.Open(filepath.Join(o.data, featuresFolder), embedded.Options{Logger: logger})
+		store, _, err := embedded.Open(filepath.Join(o.data, featuresFolder), embedded.Options{Logger: logger.With("store", "features")})
 		return store, err
 	}
-	return redisstore.New(redisstore.Options{URL: o.redis})
+	redisstore.LogTo(logger)
+	store, err := redisstore.New(redisstore.Options{URL: o.redis, Logger: logger})
+	if err != nil {
+		return nil, err
+	}
+	warnUnlessRead(store, logger)
+	return store, nil
+}
+
+// warnUnlessRead tries the store. One that does not answer, as with a wrong password, stops nothing: decisions fall back
+// until it does. But nobody should have to find that out from them.
+func warnUnlessRead(store features.Store, logger *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if _, err := store.Fetch(ctx, "nobody", []string{"none"}); err != nil {
+		logger.Warn("users' features cannot be read: decisions fall back until they can", "error", err)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -208,13 +209,12 @@ func TestJournalFailure(t *testing.T) {
 		t.Errorf("fetch: %v, %v", raw, err)
 	}
 	files.fail(false)
-	for i := 0; ; i++ {
-		if err = s.Put(t.Context(), "u", map[string]string{"a": "3"}); err == nil {
-			break
-		}
-		if i > 100000 {
+	deadline := time.Now().Add(30 * time.Second)
+	for err = s.Put(t.Context(), "u", map[string]string{"a": "3"}); err != nil; err = s.Put(t.Context(), "u", map[string]string{"a": "3"}) {
+		if time.Now().After(deadline) {
 			t.Fatalf("the journal does not recover: %v", err)
 		}
+		time.Sleep(10 * time.Millisecond)
 	}
 	if raw, err := s.Fetch(t.Context(), "u", []string{"a"}); err != nil || raw[0].Text != "3" {
 		t.Errorf("fetch: %v, %v", raw, err)

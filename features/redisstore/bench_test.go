@@ -73,6 +73,27 @@ func BenchmarkFetch(b *testing.B) {
 	}
 }
 
+// TestFetchAllocatesLittle is the budget of a read: go-redis makes one text and one box per value.
+func TestFetchAllocatesLittle(t *testing.T) {
+	s := open(t, patient(redistest.Start(t).URL()))
+	defer s.Close()
+	values := map[string]string{}
+	for _, name := range benchNames {
+		values[name] = "1.25"
+	}
+	if err := s.Put(t.Context(), "u", values); err != nil {
+		t.Fatal(err)
+	}
+	n := testing.AllocsPerRun(100, func() {
+		if _, err := s.Fetch(t.Context(), "u", benchNames); err != nil {
+			t.Error(err)
+		}
+	})
+	if most := float64(2*len(benchNames) + 12); n > most {
+		t.Errorf("%v allocations to read %d features, at most %v", n, len(benchNames), most)
+	}
+}
+
 // run has callers share b.N calls.
 func run(b *testing.B, callers int, fetch func(ctx context.Context, user string) error) {
 	cpu := cpuTime(b)

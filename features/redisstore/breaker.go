@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +17,7 @@ type breaker struct {
 	every time.Duration
 	ctx   context.Context // of the store: its end ends the probes
 	wait  *sync.WaitGroup
+	log   *slog.Logger
 
 	open     atomic.Bool
 	failures atomic.Int32
@@ -36,12 +38,22 @@ func (b *breaker) failed(probe func(context.Context) error) {
 	b.wait.Go(func() { b.recover(probe) })
 }
 
+// recover tells an outage in two lines, however long it takes and however many calls it fails.
 func (b *breaker) recover(probe func(context.Context) error) {
+	told, since := false, time.Now()
 	for b.ctx.Err() == nil {
-		if err := probe(b.ctx); err == nil {
+		err := probe(b.ctx)
+		if err == nil {
 			b.failures.Store(0)
 			b.open.Store(false)
+			if told {
+				b.log.Info("Redis answers again", "after", time.Since(since))
+			}
 			return
+		}
+		if !told {
+			b.log.Warn("Redis does not answer: calls fail at once until it does", "error", err)
+			told = true
 		}
 		select {
 		case <-time.After(b.every):

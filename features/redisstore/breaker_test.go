@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,7 +14,7 @@ import (
 func TestBreakerOpensProbesAndCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var wait sync.WaitGroup
-		b := &breaker{limit: 3, every: 200 * time.Millisecond, ctx: t.Context(), wait: &wait}
+		b := &breaker{limit: 3, every: 200 * time.Millisecond, ctx: t.Context(), wait: &wait, log: slog.New(slog.DiscardHandler)}
 		var probes atomic.Int32
 		probe := func(context.Context) error {
 			if probes.Add(1) < 4 {
@@ -52,7 +53,7 @@ func TestBreakerStopsProbingWithItsStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var wait sync.WaitGroup
-		b := &breaker{limit: 1, every: time.Hour, ctx: ctx, wait: &wait}
+		b := &breaker{limit: 1, every: time.Hour, ctx: ctx, wait: &wait, log: slog.New(slog.DiscardHandler)}
 		b.failed(func(context.Context) error { return errors.New("down") })
 		synctest.Wait()
 		cancel()

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"strings"
@@ -36,6 +37,8 @@ type Options struct {
 	ProbeEvery time.Duration
 	// QueueLimit bounds the calls that wait for a pipeline. Default 4096.
 	QueueLimit int
+	// Logger is told when Redis stops answering, and when it answers again. Default: discard.
+	Logger *slog.Logger
 }
 
 func (o Options) withDefaults() Options {
@@ -44,6 +47,9 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.BreakAfter, 5)
 	setDefault(&o.ProbeEvery, 200*time.Millisecond)
 	setDefault(&o.QueueLimit, 4096)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	return o
 }
 

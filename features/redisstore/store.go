@@ -78,7 +78,7 @@ func New(o Options) (*Store, error) {
 		s.cluster, lanes = cluster, clusterLanes
 	}
 	for range lanes {
-		b := &breaker{limit: int32(o.BreakAfter), every: o.ProbeEvery, ctx: s.ctx, wait: &s.wait}
+		b := &breaker{limit: int32(o.BreakAfter), every: o.ProbeEvery, ctx: s.ctx, wait: &s.wait, log: o.Logger}
 		s.lanes = append(s.lanes, &lane{store: s, breaker: b})
 	}
 	return s, nil
@@ -98,8 +98,8 @@ func (s *Store) Fetch(ctx context.Context, user string, names []string) ([]featu
 	key := Key(user)
 	args := make([]any, 2, 2+len(names))
 	args[0], args[1] = "hmget", key
-	for _, name := range names {
-		args = append(args, name)
+	for i := range names {
+		args = append(args, &names[i]) // go-redis takes pointers, which need no memory of their own
 	}
 	cmd := redis.NewSliceCmd(ctx, args...)
 	if err := s.lane(key).do(ctx, cmd); err != nil {

@@ -30,7 +30,7 @@ var rules = []rule{
 	{packages: "simulate", ours: []string{"decision", "features", "model", "guardrail", "experiment", "learn", "loop"}},
 
 	{packages: "features/redisstore", ours: []string{"features"}},
-	{packages: "features/embedded", ours: []string{"features", "eventlog"}},
+	{packages: "features/embedded", ours: []string{"decision", "features", "eventlog"}}, // decision: the log's durabilities
 	{packages: "features/storetest", ours: []string{"features"}},
 
 	{packages: "server/...", ours: []string{"decision", "eventlog/...", "experiment", "features", "guardrail", "learn",

@@ -392,9 +392,11 @@ func (x *RankedSlot) GetExcluded() []*ExcludedAction {
 
 // ExcludedAction is an action that could not be chosen, and why.
 type ExcludedAction struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// 'excluded_by_request', 'excluded_by_slot', 'used_in_earlier_slot', or 'needed_in_later_slot': a later slot could not
+	// be filled without it.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
