@@ -31,7 +31,7 @@ build: ## build bin/nextbest
 # exec lets signals reach the service itself.
 .PHONY: run
 run: build ## serve the demo loops: REST on HTTP_ADDR, gRPC on GRPC_ADDR, data in DATA_DIR
-	@exec bin/nextbest serve --loops loops --data "$(DATA_DIR)" --grpc "$(GRPC_ADDR)" \
+	@exec bin/nextbest serve --loops loops --data "$(DATA_DIR)" --http "$(HTTP_ADDR)" --grpc "$(GRPC_ADDR)" \
 		$(if $(REDIS_URL),--redis "$(REDIS_URL)")
 
 .PHONY: demo

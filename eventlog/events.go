@@ -206,6 +206,3 @@ func (e *Events) DropBefore(pos Position) error {
 	e.index.dropBefore(e.log.Stats().First)
 	return nil
 }
-
-// Indexed returns how many records the event index holds.
-func (e *Events) Indexed() int { return e.index.len() }

@@ -212,8 +212,8 @@ func TestRetentionForgetsEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := e.Log().Stats().First
-	if first <= 100 || first > 151 || e.Indexed() != int(201-first) {
-		t.Fatalf("the log starts at %d, the index holds %d records", first, e.Indexed())
+	if first <= 100 || first > 151 || e.index.len() != int(201-first) {
+		t.Fatalf("the log starts at %d, the index holds %d records", first, e.index.len())
 	}
 	for i := range 100 {
 		want := 0

@@ -53,7 +53,7 @@ func (l *Log) start() (Recovery, error) {
 	if err != nil {
 		return recovery, err
 	}
-	recovery.log(l.o.Logger)
+	recovery.log(l.o.Logger.With("dir", l.dir))
 	l.queue.init(l.o)
 	l.syncer = newSyncer(l.o, l.dir)
 	l.writer = newWriter(l, recovery)

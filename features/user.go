@@ -1,9 +1,6 @@
 package features
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // Why a user feature's default stood in.
 const (
@@ -125,6 +122,3 @@ func (f *Field) staleness(stamp Raw, now time.Time) string {
 	}
 	return ""
 }
-
-// IsStamp reports whether a stored name is a time stamp and not a feature.
-func IsStamp(name string) bool { return strings.HasSuffix(name, stampSuffix) }

@@ -16,8 +16,8 @@ func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check LOOPFILE...",
 		Short: "Check loop files; exit 1 on any problem",
-		Long: `Prints everything that is wrong with the loop files, one problem a line as file:line:col: message, and nothing
-when they are right. It needs no running service and changes nothing.`,
+		Long: `Prints everything that is wrong with the loop files, one problem a line as file:line:col: message. When they
+are right it says so on standard error alone. It needs no running service and changes nothing.`,
 		Example: `  nextbest check loops/*.yaml
   nextbest check --json loops/homepage.yaml
   nextbest check --schema > loop.schema.json`,

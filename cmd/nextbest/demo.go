@@ -96,7 +96,7 @@ type player struct {
 
 func (p *player) play(ctx context.Context, customers []customer) error {
 	if _, err := p.loops.GetLoop(ctx, &nextbestv1.GetLoopRequest{Loop: p.options.loop}); err != nil {
-		return fmt.Errorf("no loop %q at %s; is `make run` up in another terminal? %w", p.options.loop, p.options.target, err)
+		return fmt.Errorf("no answer about loop %q from %s; is `make run` up in another terminal? %w", p.options.loop, p.options.target, err)
 	}
 	bar := newProgress(p.progress, "loading customers' features", len(customers))
 	if err := p.each(ctx, customers, bar, p.load); err != nil {

@@ -20,9 +20,16 @@ func explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain EVENT_ID",
 		Short: "Say how a logged decision came about and what came of it",
+		Long: `Prints what was known of the request and its user, what was excluded and why, each action's score and probability,
+the draw, and the rewards. It reads the event log alone: it changes nothing, and may run beside the service.`,
 		Example: `  nextbest explain --data data e-1
   nextbest explain --data data --loop homepage e-1 --json`,
-		Args: cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("name one event, as in: nextbest explain e-1; got %d", len(args))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			story, err := findStory(data, loopName, args[0])
 			if err != nil {

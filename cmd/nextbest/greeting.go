@@ -31,8 +31,8 @@ Try it: ask for an offer, then say that it was clicked.
     -d '{"eventId":"e-1","userId":"u-1","context":{"device":"mobile","hour":13}}'
   curl -s %[1]s/v1/loops/%[2]s/events/e-1/reward -H 'Content-Type: application/json' -d '{"value":1}'
   curl -s %[1]s/v1/loops/%[2]s/events/e-1
-Or let 32,000 real customers in, from another terminal: make demo
-`, base, demoLoop)
+Or let 32,000 real customers in, from another terminal: nextbest demo --grpc %[3]s
+`, base, demoLoop, srv.GRPCAddr())
 	}
 }
 

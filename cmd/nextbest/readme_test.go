@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -70,11 +71,26 @@ func TestREADME(t *testing.T) {
 	if err := json.Unmarshal([]byte(answers[4]), &last); err != nil {
 		t.Fatal(err)
 	}
+	promised := learnedShare(t)
 	for _, r := range last.Ranking {
-		if r.ID == "new-arrivals" && int(100*r.Probability+0.5) != 67 {
-			t.Errorf("new-arrivals has %v now, the README says 67%%", r.Probability)
+		if got := strconv.Itoa(int(100*r.Probability + 0.5)); r.ID == "new-arrivals" && got != promised {
+			t.Errorf("new-arrivals has %s%% now, the README says %s%%", got, promised)
 		}
 	}
+}
+
+// learnedShare returns the percentage that the README promises for new-arrivals after the two rewards.
+func learnedShare(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile("`new-arrivals` went from 25% to ([0-9]+)%").FindSubmatch(text)
+	if m == nil {
+		t.Fatal("the README does not say what was learned")
+	}
+	return string(m[1])
 }
 
 type nextbestAnswer struct {

@@ -164,7 +164,7 @@ func (f *simulateFlags) readPolicy() (simulate.Policy, error) {
 func readMulticlass(path string) (*simulate.Multiclass, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("open data: %w", err)
+		return nil, fmt.Errorf("read data: %w", err)
 	}
 	defer file.Close() //nolint:errcheck // it was only read
 	rows, err := simulate.Decompress(file, path)

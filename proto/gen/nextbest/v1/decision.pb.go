@@ -681,7 +681,7 @@ type RewardRequest struct {
 	Value   *float64               `protobuf:"fixed64,3,opt,name=value,proto3,oneof" json:"value,omitempty"`
 	// Which metric this is a value of. Absent: the loop's own.
 	Metric string `protobuf:"bytes,4,opt,name=metric,proto3" json:"metric,omitempty"`
-	// When it happened, by the caller's clock. It orders rewards under 'earliest'; windows go by the time of receipt.
+	// When it happened, by the caller's clock. It orders rewards under 'earliest' and 'last'; windows go by the receipt.
 	Time *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=time,proto3" json:"time,omitempty"`
 	// Names the reward, so that it can be sent again. Generated when absent.
 	RewardId string `protobuf:"bytes,6,opt,name=reward_id,json=rewardId,proto3" json:"reward_id,omitempty"`
