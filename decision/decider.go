@@ -61,7 +61,7 @@ func (d *Decider) Rank(ctx context.Context, req *Request) (*Record, error) {
 // once returns the record of the event that req names, decided now unless it was before. No other call decides it
 // meanwhile.
 func (d *Decider) once(ctx context.Context, snapshot *Snapshot, req *Request, fingerprint uint64) (*Record, error) {
-	earlier, err := d.Recorder.Find(ctx, req.Loop, req.EventID)
+	earlier, err := d.Recorder.Find(ctx, req.Loop, req.EventID, snapshot.Loop.RankSync)
 	if err != nil {
 		return nil, fmt.Errorf("look for event %q: %w", req.EventID, err)
 	}

@@ -80,7 +80,7 @@ func (m *memoryLog) Record(_ context.Context, r *Record, _ Durability) error {
 	return nil
 }
 
-func (m *memoryLog) Find(_ context.Context, loop, eventID string) (*Record, error) {
+func (m *memoryLog) Find(_ context.Context, loop, eventID string, _ Durability) (*Record, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	i := slices.IndexFunc(m.records, func(r *Record) bool { return r.Loop == loop && r.EventID == eventID })

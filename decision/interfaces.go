@@ -21,8 +21,9 @@ type Recorder interface {
 	// outcome is still open, the error has a method Settled() <-chan struct{}, whose channel is closed once Find tells
 	// the truth. It keeps nothing of r.
 	Record(ctx context.Context, r *Record, d Durability) error
-	// Find returns the decision of an event id, or nil when the log has none. What it returns was durable.
-	Find(ctx context.Context, loop, eventID string) (*Record, error)
+	// Find returns the decision of an event id, or nil when the log has none. What it returns is as durable as d says; a
+	// decision that is there and cannot be known to be is an error.
+	Find(ctx context.Context, loop, eventID string, d Durability) (*Record, error)
 }
 
 // Snapshots gives the snapshot to decide with, without blocking.

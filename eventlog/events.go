@@ -137,10 +137,21 @@ func (e *Events) append(ctx context.Context, r *logv1.Record, d decision.Durabil
 	return e.log.append(ctx, b, d, key)
 }
 
-// Find returns the first decision of an event id, or nil when the log has none.
-func (e *Events) Find(ctx context.Context, loop, eventID string) (*decision.Record, error) {
-	var found *decision.Record
-	err := e.visit(ctx, loop, eventID, func(entry Entry) (bool, error) {
+// Find returns the first decision of an event id, or nil when the log has none. With Fsync it returns once the decision
+// is on the disk, and ErrUnsynced when its fdatasync failed.
+func (e *Events) Find(ctx context.Context, loop, eventID string, d decision.Durability) (*decision.Record, error) {
+	found, pos, err := e.find(ctx, loop, eventID)
+	if err != nil || found == nil || d == decision.Process {
+		return found, err
+	}
+	if err := e.log.awaitDisk(ctx, pos); err != nil {
+		return nil, fmt.Errorf("the decision at position %d: %w", pos, err)
+	}
+	return found, nil
+}
+
+func (e *Events) find(ctx context.Context, loop, eventID string) (found *decision.Record, at Position, err error) {
+	err = e.visit(ctx, loop, eventID, func(entry Entry) (bool, error) {
 		if entry.Record.GetDecision() == nil {
 			return true, nil
 		}
@@ -148,10 +159,10 @@ func (e *Events) Find(ctx context.Context, loop, eventID string) (*decision.Reco
 		if err != nil {
 			return false, fmt.Errorf("the decision at position %d: %w", entry.Position, err)
 		}
-		found = r
+		found, at = r, entry.Position
 		return false, nil
 	})
-	return found, err
+	return found, at, err
 }
 
 // History returns an event's decision, activations and rewards in the order of the log.

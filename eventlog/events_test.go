@@ -69,11 +69,11 @@ func TestEventsAreFoundAtOnceAndAfterARestart(t *testing.T) {
 		for k := range r.Actions {
 			r.Actions[k].Features = nil
 		}
-		if got, err := e.Find(ctx, r.Loop, r.EventID); got != nil || err != nil {
+		if got, err := e.Find(ctx, r.Loop, r.EventID, decision.Process); got != nil || err != nil {
 			t.Fatalf("Find before = %v, %v", got, err)
 		}
 		note(reward(r.Loop, r.EventID, 0.5), decision.Fsync) // Before its decision.
-		if got, err := e.Find(ctx, r.Loop, r.EventID); got != nil || err != nil {
+		if got, err := e.Find(ctx, r.Loop, r.EventID, decision.Process); got != nil || err != nil {
 			t.Fatalf("Find with a reward alone = %v, %v", got, err)
 		}
 		end := e.End()
@@ -87,7 +87,7 @@ func TestEventsAreFoundAtOnceAndAfterARestart(t *testing.T) {
 	}
 	check := func() {
 		for id, want := range decisions {
-			got, err := e.Find(ctx, want.Loop, id)
+			got, err := e.Find(ctx, want.Loop, id, decision.Process)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -95,7 +95,7 @@ func TestEventsAreFoundAtOnceAndAfterARestart(t *testing.T) {
 				t.Fatal(diff)
 			}
 			sameHistory(t, e, want.Loop, id, histories[id])
-			if other, err := e.Find(ctx, "another-loop", id); other != nil || err != nil {
+			if other, err := e.Find(ctx, "another-loop", id, decision.Process); other != nil || err != nil {
 				t.Fatalf("Find in another loop = %v, %v", other, err)
 			}
 		}

@@ -118,6 +118,18 @@ func (l *Log) Sync(ctx context.Context) error {
 	}
 }
 
+// awaitDisk returns once the record at pos is on the disk, or with an ErrUnsynced when it cannot be brought there.
+func (l *Log) awaitDisk(ctx context.Context, pos Position) error {
+	if done, err := l.syncer.onDisk(pos); done || err != nil {
+		return err
+	}
+	if err := l.Sync(ctx); err != nil {
+		return err
+	}
+	_, err := l.syncer.onDisk(pos)
+	return err
+}
+
 // Stats is the state of a log.
 type Stats struct {
 	Segments    int

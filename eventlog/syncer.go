@@ -27,6 +27,13 @@ type syncer struct {
 	lastSync time.Time
 	errors   uint64
 	err      error // of the last fdatasync, when it failed
+	unsynced []unsynced
+}
+
+// unsynced is a stretch of records that were written and whose fdatasync failed, up to the end of their output.
+type unsynced struct {
+	from Position
+	out  *output
 }
 
 func newSyncer(o Options, dir string) *syncer {
@@ -176,6 +183,7 @@ func (s *syncer) toDisk(out *output, named bool) error {
 // noteFailure marks an output whose fdatasync failed. The mutex is held.
 func (s *syncer) noteFailure(out *output, err error) {
 	out.failed, s.err = err, err
+	s.unsynced = append(s.unsynced, unsynced{s.durable, out})
 	s.errors++
 	token(s.broken)
 	s.logger.Error("the event log cannot sync a segment; records not yet synced may not survive a power loss",
@@ -218,6 +226,18 @@ func (s *syncer) bound(next Position) error {
 		s.mu.Unlock()
 		<-progress
 	}
+}
+
+// onDisk reports whether the record at pos is known to be on the disk; an error means that it never will be.
+func (s *syncer) onDisk(pos Position) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, u := range s.unsynced {
+		if u.from <= pos && pos < u.out.end {
+			return false, u.out.failed
+		}
+	}
+	return pos < s.durable, nil
 }
 
 func (s *syncer) setDurable(p Position) {

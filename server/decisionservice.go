@@ -133,7 +133,7 @@ func (s *decisionService) GetEvent(ctx context.Context, m *nextbestv1.GetEventRe
 
 // find returns the decision of an event id, or nil when the log has none.
 func (s *decisionService) find(ctx context.Context, loop, eventID string) (*decision.Record, error) {
-	event, err := s.deps.Events.Find(ctx, loop, eventID)
+	event, err := s.deps.Events.Find(ctx, loop, eventID, decision.Process)
 	if err != nil {
 		return nil, fmt.Errorf("find an event: %w", err)
 	}

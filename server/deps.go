@@ -27,8 +27,8 @@ type Loops interface {
 
 // Events keeps what happened to events.
 type Events interface {
-	// Find returns the decision of an event id, or nil when the log has none.
-	Find(ctx context.Context, loop, eventID string) (*decision.Record, error)
+	// Find returns the decision of an event id, or nil when the log has none; what it returns is as durable as d says.
+	Find(ctx context.Context, loop, eventID string, d decision.Durability) (*decision.Record, error)
 	// Append returns once the record is as durable as d says.
 	Append(ctx context.Context, record *logv1.Record, d decision.Durability) (eventlog.Position, error)
 	// History returns the decision, activations and rewards of one event in the order of the log.

@@ -132,7 +132,7 @@ func (w *world) Stats() eventlog.Stats {
 	return eventlog.Stats{Segments: 2, Bytes: 4096, LastSync: start, Failed: w.logErr}
 }
 
-func (w *world) Find(_ context.Context, loop, eventID string) (*decision.Record, error) {
+func (w *world) Find(_ context.Context, loop, eventID string, _ decision.Durability) (*decision.Record, error) {
 	for _, e := range w.entries(loop, eventID) {
 		if e.Record.GetDecision() != nil {
 			return eventlog.ToDecision(e.Record)
