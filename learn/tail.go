@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"time"
 
 	"github.com/nextbest/nextbest/eventlog"
@@ -19,6 +18,7 @@ type tail struct {
 	loops       map[string]*publisher // of the loops in force
 	order       []string              // their names, sorted
 	checkpoints checkpointer
+	skips       *skips
 	looked      time.Time // when publishDue last looked at the loops
 	refreshed   time.Time // when the statuses were last made
 }
@@ -30,6 +30,7 @@ func newTail(l *Learner, f *fold) *tail {
 	return &tail{
 		Learner: l, fold: f, cursor: l.log.Tail(f.next), loops: make(map[string]*publisher),
 		checkpoints: checkpointer{dir: l.o.Dir, every: l.o.CheckpointEvery, written: f.next},
+		skips:       newSkips(l.o.Logger, l.o.Now),
 	}
 }
 
@@ -131,7 +132,7 @@ func (t *tail) apply(ctx context.Context, pos eventlog.Position, payload []byte)
 	}
 	t.applied.Store(uint64(t.fold.next))
 	if fx.poison != "" {
-		t.o.Logger.Warn("learner: record skipped", slog.Uint64("log_position", uint64(pos)), "reason", fx.poison, "error", fx.err)
+		t.skips.tell(pos, fx.poison, fx.err)
 	}
 	if fx.loop == nil {
 		return nil
