@@ -49,6 +49,7 @@ func (s *store) loadAll() (Recovery, *Damage, error) {
 	}
 	cut := limits(segments)
 	for i, g := range segments {
+		told := g.whole // by its header, where it begins; its blocks do not say what came before them
 		if !g.whole && i < len(segments)-1 {
 			note(Damage{Segment: g.name, Bytes: segmentHeaderBytes, Problem: errHeader.Error()})
 		}
@@ -58,6 +59,12 @@ func (s *store) loadAll() (Recovery, *Damage, error) {
 		}
 		if err != nil {
 			return r, nil, err
+		}
+		if !g.whole && i < len(segments)-1 && !g.ours() {
+			continue // It was told above, and holds nothing.
+		}
+		if lost := s.missing(g); told && lost != nil {
+			note(*lost)
 		}
 		g.leftover = tail != nil && i < len(segments)-1
 		switch {
@@ -74,6 +81,15 @@ func (s *store) loadAll() (Recovery, *Damage, error) {
 	r.End = s.lastEnd()
 	r.Next, r.Clean = nextPosition(s.segments, r.End, torn)
 	return r, torn, nil
+}
+
+// missing says which records the log had before the segment began and has no more, if any: a file is gone, or the end of
+// one. What retention drops is the log's beginning, before its first segment.
+func (s *store) missing(g *segment) *Damage {
+	if len(s.segments) == 0 || g.header.after <= s.lastEnd() {
+		return nil
+	}
+	return &Damage{Segment: g.name, Problem: fmt.Sprintf("the records before it are gone: positions %d to %d", s.lastEnd(), g.header.after-1)}
 }
 
 // load scans the segment's blocks into its index.
@@ -200,7 +216,7 @@ func (s *store) dropEmpty() {
 	defer s.mu.Unlock()
 	last := s.segments[len(s.segments)-1]
 	s.segments = slices.DeleteFunc(s.segments, func(g *segment) bool {
-		if g == last || g.records > 0 || g.leftover {
+		if g == last || g.records > 0 || g.leftover || !g.ours() {
 			return false
 		}
 		if err := os.Remove(g.path); err != nil {

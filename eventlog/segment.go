@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -130,17 +131,33 @@ func (g *segment) readHeader(first Position) error {
 	return nil
 }
 
-// limits returns for each segment the position at which its blocks stop to count: where a later segment begins.
+// limits returns for each segment the position at which its blocks stop to count: where a later segment begins. A file
+// that merely has a segment's name says nothing.
 func limits(segments []*segment) []Position {
 	out := make([]Position, len(segments))
 	least := Position(0)
 	for i := len(segments) - 1; i >= 0; i-- {
 		out[i] = least
-		if h := segments[i].header; least == 0 || h.after < least {
+		if h := segments[i].header; segments[i].whole && (least == 0 || h.after < least) {
 			least = h.after
 		}
 	}
 	return out
+}
+
+// ours reports whether the file is a segment, or what a crash leaves of one that was being made: zeros or the first
+// part of a header. Other files are not ours to remove.
+func (g *segment) ours() bool {
+	if g.whole {
+		return true
+	}
+	b, err := os.ReadFile(g.path)
+	if err != nil || len(b) > segmentHeaderBytes {
+		return false
+	}
+	b = bytes.TrimRight(b, "\x00")
+	n := min(len(b), len(segmentMagic))
+	return string(b[:n]) == segmentMagic[:n]
 }
 
 // remainder reports whether bytes behind the last block of segment i, where records end at end, are what a refused

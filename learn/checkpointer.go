@@ -12,9 +12,14 @@ type checkpointer struct {
 	dir     string
 	every   time.Duration
 	last    time.Time
+	took    time.Duration     // to encode the last one, while nothing was folded
 	written eventlog.Position // of the last one begun
 	writing chan error        // nil when none is being written
 }
+
+// checkpointPause is how many times as long as a checkpoint takes the next one waits at least: with many open events
+// encoding them all takes a while, in which nothing is folded; that may cost one part in so many of the time.
+const checkpointPause = 50
 
 // checkpointDue begins a checkpoint when it is time.
 func (t *tail) checkpointDue() {
@@ -27,11 +32,12 @@ func (t *tail) checkpointDue() {
 			return
 		}
 	}
-	if c.dir == "" || t.fold.next == c.written || time.Since(c.last) < c.every {
+	if c.dir == "" || t.fold.next == c.written || time.Since(c.last) < max(c.every, checkpointPause*c.took) {
 		return
 	}
 	c.last, c.written = time.Now(), t.fold.next
 	b, err := t.checkpoint()
+	c.took = time.Since(c.last)
 	if err != nil {
 		t.checkpointed(err)
 		return

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nextbest/nextbest/decision"
+	"github.com/nextbest/nextbest/eventlog"
 )
 
 // Options tune a Learner.
@@ -108,6 +109,19 @@ func (l *Learner) Current(loop string) (*decision.Snapshot, bool) {
 	}
 	snapshot := s.snapshot.Load()
 	return snapshot, snapshot != nil
+}
+
+// Covered returns the position up to which the learner needs the log no more to start again: that of the oldest of the
+// checkpoints on disk, so that one may be damaged. 0 when there are not yet several, or none are kept.
+func (l *Learner) Covered() (eventlog.Position, error) {
+	if l.o.Dir == "" {
+		return 0, nil
+	}
+	found, err := checkpoints(l.o.Dir)
+	if err != nil || len(found) < checkpointsKept {
+		return 0, err
+	}
+	return found[0], nil
 }
 
 // Definition returns the loop's definition in force. It may be newer than that of the snapshot, by one publish.

@@ -32,7 +32,7 @@ func TestExitStatus(t *testing.T) {
 		{"serve --feature-budget -1s", exitUsage, "--feature-budget"},
 		{"serve --http nowhere", exitUsage, "HTTPAddr"},
 		{"serve --loops " + empty + "/none --data " + empty + "/data", exitFailed, "none"},
-		{"explain", exitUsage, "arg"},
+		{"explain", exitUsage, "name one event"},
 		{"explain --data " + empty + " e-1", exitFailed, "no event log"},
 		{"replay --data " + empty, exitFailed, "no event log"},
 		{"log verify --data " + empty, exitFailed, "no event log"},

@@ -93,6 +93,9 @@ func printVerified(out io.Writer, r *eventlog.Report, asJSON bool) error {
 			fmt.Fprintf(out, "lost: positions %d to %d\n", g.From, g.To-1)
 		}
 	}
+	if r.Torn != nil {
+		fmt.Fprintf(out, "torn end, as a crash or a writer at work leaves it; none of it was acknowledged: %s\n", r.Torn)
+	}
 	word := "sound"
 	if !r.Sound() {
 		word = "DAMAGED; what is left is readable, and the service goes on with it"

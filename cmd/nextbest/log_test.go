@@ -20,7 +20,7 @@ func TestReportsAsJSON(t *testing.T) {
 		args []string
 		want map[string]any
 	}{
-		{[]string{"log", "verify"}, map[string]any{"sound": true, "segments": []any{}, "gaps": []any{}, "records": 0.0, "bytes": 0.0}},
+		{[]string{"log", "verify"}, map[string]any{"sound": true, "segments": []any{}, "gaps": []any{}, "records": 0.0, "bytes": 0.0, "torn": nil}},
 		{[]string{"replay"}, map[string]any{"records": 0.0, "decisions": 0.0, "models": 0.0, "skipped": map[string]any{},
 			"different": 0.0, "differences": []any{}, "events": map[string]any{}}},
 	} {

@@ -27,6 +27,7 @@ import (
 type serveOptions struct {
 	loops, data, redis string
 	featureBudget      time.Duration
+	keepLog            time.Duration
 	server             server.Config
 	logJSON            bool
 }
@@ -59,6 +60,7 @@ goes on serving. What was learned is kept.`,
 	f.StringVar(&o.server.HTTPAddr, "http", envOr("HTTP_ADDR", o.server.HTTPAddr), "address of REST, health and metrics (HTTP_ADDR)")
 	f.StringVar(&o.server.GRPCAddr, "grpc", envOr("GRPC_ADDR", o.server.GRPCAddr), "address of gRPC (GRPC_ADDR)")
 	f.DurationVar(&o.featureBudget, "feature-budget", 20*time.Millisecond, "the longest that a decision waits for its user's features")
+	f.DurationVar(&o.keepLog, "keep-log", 0, "drop log segments whose records are all older, as in 2160h; open events' are kept. 0 keeps everything, which replay and a change of features need to reach back")
 	f.IntVar(&o.server.MaxInFlight, "max-in-flight", o.server.MaxInFlight, "calls at once; more are refused at once")
 	f.BoolVar(&o.server.Reflection, "reflection", o.server.Reflection, "describe the API to gRPC clients")
 	f.BoolVar(&o.logJSON, "log-json", false, "log as JSON")
@@ -75,6 +77,9 @@ func (o *serveOptions) validate() error {
 		if err := (redisstore.Options{URL: o.redis}).Validate(); err != nil {
 			return fmt.Errorf("--redis: %w", err)
 		}
+	}
+	if o.keepLog < 0 {
+		return fmt.Errorf("--keep-log must not be negative, as %v is", o.keepLog)
 	}
 	return o.server.Validate()
 }
@@ -101,6 +106,10 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 		return err
 	}
 	stopping.addClose("learner", learner.Close)
+	if o.keepLog > 0 {
+		r := &retention{keep: o.keepLog, events: events, learner: learner, now: time.Now, logger: logger}
+		stopping.addClose("retention", r.start(retentionEvery))
+	}
 	files, err := followLoops(ctx, o.loops, learner, logger)
 	if err != nil {
 		return err

@@ -123,36 +123,56 @@ func TestHungServer(t *testing.T) {
 	eventually(t, "an answer after the hang", answers(s, "u"))
 }
 
+// With every flight hung and the queue full, more calls are refused at once; those before them are answered in the end.
 func TestFullQueueSaysSo(t *testing.T) {
+	const queued, more = 4, 12
 	server := redistest.Start(t)
-	s := open(t, Options{URL: server.URL(), QueueLimit: 4, Timeout: 300 * time.Millisecond, BreakAfter: 1000})
+	s := open(t, Options{URL: server.URL(), QueueLimit: queued, Timeout: 10 * time.Second, BreakAfter: 1000})
 	defer s.Close()
 	eventually(t, "an answer", answers(s, "u"))
 	server.Hang()
 	defer server.Resume()
-	counts := map[string]int{}
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for range 20 {
-		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
-			defer cancel()
-			_, err := s.Fetch(ctx, "u", []string{"a"})
-			var se *features.StoreError
-			if !errors.As(err, &se) {
-				t.Errorf("%v is untyped", err)
-				return
-			}
-			mu.Lock()
-			counts[se.Reason]++
-			mu.Unlock()
-		})
+	ctx, leave := context.WithTimeout(context.Background(), 10*time.Second)
+	defer leave()
+	reasons := make(chan string, maxFlights+queued)
+	call := func() string {
+		_, err := s.Fetch(ctx, "u", []string{"a"})
+		var se *features.StoreError
+		if errors.As(err, &se) {
+			return se.Reason
+		}
+		if err != nil {
+			t.Errorf("%v is untyped", err)
+		}
+		return ""
 	}
-	wg.Wait()
-	// One to maxFlights are under way, by when they came; four wait.
-	late, refused := counts[features.ReasonTimeout], counts[features.ReasonQueueFull]
-	if late < 1+4 || late > maxFlights+4 || late+refused != 20 {
-		t.Errorf("%v, want 5 to 8 timeouts and the others refused", counts)
+	state := func(flights, waiting int) func() bool {
+		return func() bool {
+			l := s.lanes[0]
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			return l.flights == flights && len(l.queue) == waiting
+		}
+	}
+	for i := range maxFlights {
+		time.Sleep(2 * patience) // The next flight leaves with one call only.
+		go func() { reasons <- call() }()
+		eventually(t, "another flight", state(i+1, 0))
+	}
+	for i := range queued {
+		go func() { reasons <- call() }()
+		eventually(t, "another call that waits", state(maxFlights, i+1))
+	}
+	for range more {
+		if got := call(); got != features.ReasonQueueFull {
+			t.Errorf("a call on a full queue: %q", got)
+		}
+	}
+	server.Resume()
+	for range maxFlights + queued {
+		if got := <-reasons; got != "" {
+			t.Errorf("a call that was under way or waited: %q", got)
+		}
 	}
 }
 
