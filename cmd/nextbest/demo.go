@@ -176,6 +176,7 @@ func (p *player) print(ctx context.Context, out io.Writer) error {
 	t.Render()
 	fmt.Fprintln(out, result.Verdict)
 	fmt.Fprintln(out, "Intervals hold at every look, not only at this one (confidence sequences).")
+	fmt.Fprintln(out, "A gain weighs all customers by the chance of what they were sent, so it is not quite the difference of two rates.")
 	loop, err := p.loops.GetLoop(ctx, &nextbestv1.GetLoopRequest{Loop: p.options.loop})
 	if err == nil {
 		fmt.Fprintf(out, "The service is at snapshot %s, learned from %d events. Play again to see where it got to.\n",
