@@ -52,7 +52,8 @@ const (
 	ReasonQueueFull   = "queue_full"
 	ReasonInvalid     = "invalid" // the call itself
 	ReasonTooLarge    = "too_large"
-	ReasonJournal     = "journal" // the embedded store cannot write
+	ReasonWrongType   = "wrongtype" // Redis' own code: the user's key holds no hash
+	ReasonJournal     = "journal"   // the embedded store cannot write
 )
 
 // StoreError is a call that a Store could not answer. Its text names no user.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/eventlog"
+	"github.com/nextbest/nextbest/features"
 	nextbestv1 "github.com/nextbest/nextbest/proto/gen/nextbest/v1"
 )
 
@@ -176,6 +177,16 @@ func TestPartsDown(t *testing.T) {
 	w.set(func() { w.storeErr = errors.New("connection refused") })
 	if a := r.rest("GET", "/v1/users/u/features", ""); a.status != 503 || a.field("reason") != string(FeaturesUnavailable) || bytes.Contains(a.body, []byte("refused")) {
 		t.Errorf("%d %s", a.status, a.body)
+	}
+	for reason, want := range map[string]Reason{
+		features.ReasonUnreachable: FeaturesUnavailable, features.ReasonWrongType: FeaturesUnreadable, features.ReasonTooLarge: FeaturesUnreadable,
+	} {
+		w.set(func() { w.storeErr = &features.StoreError{Op: "fetch", Reason: reason, Err: errors.New("of user u")} })
+		a := r.rest("GET", "/v1/users/u/features", "")
+		retry := a.header.Get("Retry-After") != ""
+		if a.field("reason") != string(want) || retry != (want == FeaturesUnavailable) || !bytes.Contains(a.body, []byte(reason)) || bytes.Contains(a.body, []byte("of user")) {
+			t.Errorf("%s: %d %v %s", reason, a.status, a.header, a.body)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -39,7 +40,7 @@ func (s *featureService) PutUserFeatures(ctx context.Context, m *nextbestv1.PutU
 	}
 	s.stamp(values)
 	if err := s.deps.Features.Put(ctx, m.GetUserId(), values); err != nil {
-		return nil, fail(FeaturesUnavailable, fmt.Errorf("put user features: %w", err))
+		return nil, storeFailure("put user features", err)
 	}
 	return &nextbestv1.PutUserFeaturesResponse{}, nil
 }
@@ -65,9 +66,23 @@ func (s *featureService) stamp(values map[string]string) {
 func (s *featureService) GetUserFeatures(ctx context.Context, m *nextbestv1.GetUserFeaturesRequest) (*nextbestv1.UserFeatures, error) {
 	values, err := s.deps.Features.All(ctx, m.GetUserId())
 	if err != nil {
-		return nil, fail(FeaturesUnavailable, fmt.Errorf("get user features: %w", err))
+		return nil, storeFailure("get user features", err)
 	}
 	return &nextbestv1.UserFeatures{UserId: m.GetUserId(), Features: readable(values)}, nil
+}
+
+// storeFailure tells what trying again can mend from what it cannot. Of the store's error only the reason is public.
+func storeFailure(attempted string, err error) error {
+	reason := FeaturesUnavailable
+	detail := ""
+	var stored *features.StoreError
+	if errors.As(err, &stored) {
+		if stored.Reason == features.ReasonTooLarge || stored.Reason == features.ReasonWrongType {
+			reason = FeaturesUnreadable
+		}
+		detail = reason.meaning().title + " (" + stored.Reason + ")"
+	}
+	return &failure{reason: reason, detail: detail, cause: fmt.Errorf("%s: %w", attempted, err)}
 }
 
 // readable replaces what is not UTF-8, which no message can hold. The service writes no such values, but other pipelines
@@ -84,7 +99,7 @@ func readable(values map[string]string) map[string]string {
 // DeleteUserFeatures implements nextbestv1.FeatureServiceServer.
 func (s *featureService) DeleteUserFeatures(ctx context.Context, m *nextbestv1.DeleteUserFeaturesRequest) (*nextbestv1.DeleteUserFeaturesResponse, error) {
 	if err := s.deps.Features.Delete(ctx, m.GetUserId()); err != nil {
-		return nil, fail(FeaturesUnavailable, fmt.Errorf("delete user features: %w", err))
+		return nil, storeFailure("delete user features", err)
 	}
 	return &nextbestv1.DeleteUserFeaturesResponse{}, nil
 }

@@ -25,6 +25,7 @@ const (
 	Overloaded           Reason = "OVERLOADED"           // too many calls at once: not started
 	LogUnavailable       Reason = "LOG_UNAVAILABLE"      // the event log cannot take or give records now
 	FeaturesUnavailable  Reason = "FEATURES_UNAVAILABLE" // the feature store does not answer
+	FeaturesUnreadable   Reason = "FEATURES_UNREADABLE"  // what is stored for the user is no hash of features, or too much
 	DeadlineExceeded     Reason = "DEADLINE_EXCEEDED"
 	Canceled             Reason = "CANCELED" // by the caller
 	Internal             Reason = "INTERNAL" // a bug of ours: the cause is in the server's log only
@@ -68,6 +69,8 @@ func (r Reason) meaning() meaning {
 		return meaning{codes.Unavailable, http.StatusServiceUnavailable, "The event log is not available.", time.Second}
 	case FeaturesUnavailable:
 		return meaning{codes.Unavailable, http.StatusServiceUnavailable, "The feature store is not available.", time.Second}
+	case FeaturesUnreadable:
+		return meaning{codes.FailedPrecondition, http.StatusConflict, "What is stored for this user cannot be read as features.", 0}
 	case DeadlineExceeded:
 		return meaning{codes.DeadlineExceeded, http.StatusGatewayTimeout, "The deadline passed before there was an answer.", 0}
 	case Canceled:

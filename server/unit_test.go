@@ -25,7 +25,7 @@ import (
 func reasons() []Reason {
 	return []Reason{
 		InvalidField, MalformedMessage, MessageTooLarge, UnsupportedMediaType, MethodNotAllowed, UnknownPath, UnknownLoop,
-		UnknownEvent, EventConflict, Overloaded, LogUnavailable, FeaturesUnavailable, DeadlineExceeded, Canceled, Internal,
+		UnknownEvent, EventConflict, Overloaded, LogUnavailable, FeaturesUnavailable, FeaturesUnreadable, DeadlineExceeded, Canceled, Internal,
 	}
 }
 
@@ -35,7 +35,7 @@ func TestRegistry(t *testing.T) {
 		InvalidField: "InvalidArgument 400", MalformedMessage: "InvalidArgument 400", MessageTooLarge: "ResourceExhausted 413",
 		UnsupportedMediaType: "InvalidArgument 415", MethodNotAllowed: "Unimplemented 405", UnknownPath: "Unimplemented 404",
 		UnknownLoop: "NotFound 404", UnknownEvent: "NotFound 404", EventConflict: "AlreadyExists 409",
-		Overloaded: "Unavailable 503", LogUnavailable: "Unavailable 503", FeaturesUnavailable: "Unavailable 503",
+		Overloaded: "Unavailable 503", LogUnavailable: "Unavailable 503", FeaturesUnavailable: "Unavailable 503", FeaturesUnreadable: "FailedPrecondition 409",
 		DeadlineExceeded: "DeadlineExceeded 504", Canceled: "Canceled 499", Internal: "Internal 500",
 	}
 	got := map[Reason]string{}
