@@ -59,6 +59,7 @@ type watcher struct {
 	options  WatchOptions
 	fs       *fsnotify.Watcher // nil when the system has none to give
 	trouble  string            // why the directory cannot be read, as last told
+	deaf     string            // why changes are not notified, as last told
 }
 
 // notify asks the system to notify of changes. Asking again is harmless, and finds a directory that was replaced.
@@ -66,12 +67,22 @@ func (w *watcher) notify() {
 	if w.fs == nil {
 		fs, err := fsnotify.NewWatcher()
 		if err != nil {
-			w.options.Logger.Warn("loop files are polled only", "dir", w.dir, "every", w.options.Poll, "error", err)
+			w.polledOnly(err)
 			return
 		}
 		w.fs = fs
 	}
 	if err := w.fs.Add(w.dir); err != nil {
+		w.polledOnly(err)
+		return
+	}
+	w.deaf = ""
+}
+
+// polledOnly says so once for each cause.
+func (w *watcher) polledOnly(err error) {
+	if w.deaf != err.Error() {
+		w.deaf = err.Error()
 		w.options.Logger.Warn("loop files are polled only", "dir", w.dir, "every", w.options.Poll, "error", err)
 	}
 }

@@ -80,6 +80,12 @@ func TestLookIntoTheLog(t *testing.T) {
 		t.Errorf("log cat: exit %d, %v, %d lines, the first: %s", status, err, len(lines), lines[0])
 	}
 
+	for kind, want := range map[string]string{"loop_change": `"file":"version: 1\nname: page\n`, "publish": `"modelSha256":"`} {
+		if out, _, _ := cli(t, "log", "cat", "--data", data, "--kind", kind, "--limit", "1"); !strings.Contains(out, want) {
+			t.Errorf("log cat --kind %s: %s", kind, out)
+		}
+	}
+
 	out, _, status = cli(t, "explain", "--data", data, "e-3", "--json")
 	var told explanation
 	if err := json.Unmarshal([]byte(out), &told); err != nil || status != exitDone {

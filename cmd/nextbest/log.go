@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -155,7 +156,7 @@ func catLog(o catOptions, out io.Writer) error {
 			return errEnough
 		}
 		printed++
-		body, err := protojson.Marshal(r)
+		body, err := readableJSON(r)
 		if err != nil {
 			return fmt.Errorf("position %d: %w", pos, err)
 		}
@@ -166,6 +167,26 @@ func catLog(o catOptions, out io.Writer) error {
 		_, err = fmt.Fprintf(out, "%s\n", line)
 		return err
 	})
+}
+
+// readableJSON is a record in JSON with a loop file as text and a hash in hexadecimal, as people and the API have them,
+// where protobuf's JSON has both in base64.
+func readableJSON(r *logv1.Record) ([]byte, error) {
+	body, err := protojson.Marshal(r)
+	change, publish := r.GetLoopChange(), r.GetPublish()
+	if err != nil || change == nil && publish == nil {
+		return body, err
+	}
+	var members map[string]any
+	if err := json.Unmarshal(body, &members); err != nil {
+		return nil, err
+	}
+	if change != nil {
+		members["loopChange"].(map[string]any)["file"] = string(change.GetFile())
+	} else {
+		members["publish"].(map[string]any)["modelSha256"] = hex.EncodeToString(publish.GetModelSha256())
+	}
+	return json.Marshal(members)
 }
 
 // logLine is one line of `nextbest log cat`.
