@@ -33,9 +33,9 @@ const (
 //	boolean       one term, 1 when true; false and missing are the same
 //
 // Beyond MaxCategories, new texts of a feature share one 'other' term; while a feature has none, an unknown text has no
-// term. A number that is missing has no term, and an indicator tells that from the anchor's value: a feature that was
-// there from the first Set gets a term that is 1 where it is missing, once it was seen missing; a feature that came
-// later has a term that is 1 where it is present. Missing texts need no indicator: no term stands for them.
+// term. A number that is missing has no term, where one at its anchor has a term of value 0. An indicator tells it: a
+// feature that was there from the first Set gets a term that is 1 where it is missing, once it was seen missing; a
+// feature that came later has a term that is 1 where it is present. Missing texts need no indicator: no term stands for them.
 //
 // An index is never given away again, and a Set that was observed encodes the same ever after, however much is
 // observed later.

@@ -139,9 +139,7 @@ func (n *numbers) append(dst []Term, v *Value) []Term {
 		dst = append(dst, Term{Index: n.indicator, Value: 1})
 	}
 	for k, x := range v.vector(new([1]float64)) {
-		if d := x - n.anchors[k]; d != 0 {
-			dst = append(dst, Term{Index: n.first + int32(k), Value: d})
-		}
+		dst = append(dst, Term{Index: n.first + int32(k), Value: x - n.anchors[k]})
 	}
 	return dst
 }

@@ -31,6 +31,21 @@ func axpy(y []float64, a float64, x []float64) {
 	}
 }
 
+// addTo adds src to the longer dst.
+func addTo(dst, src []float64) {
+	for i, x := range src {
+		dst[i] += x
+	}
+}
+
+// grow returns v with at least n elements, new ones zero.
+func grow(v []float64, n int) []float64 {
+	if n <= len(v) {
+		return v
+	}
+	return append(v, make([]float64, n-len(v))...)
+}
+
 // cholesky replaces the lower triangle of m by its factor L with m = L·Lᵀ. It reports false when m is not positive
 // definite to working precision.
 func cholesky(m []float64, n int) bool {
@@ -75,4 +90,14 @@ func solve(l []float64, n int, b []float64) {
 		b[i] /= l[i*n+i]
 		axpy(b[:i], -b[i], l[i*n:i*n+i])
 	}
+}
+
+// product returns m·v for a square m.
+func product(m, v []float64) []float64 {
+	n := len(v)
+	w := make([]float64, n)
+	for i := range w {
+		w[i] = dot(m[i*n:i*n+n], v)
+	}
+	return w
 }
