@@ -94,10 +94,14 @@ func (d *design) choose() {
 	d.together.grow(n)
 	order := spanning(d.together.covariance(d, n), n)
 	have := d.pairs()
+	room := d.budget.chosen
+	if d.possible(n) <= d.budget.full {
+		room = d.budget.full
+	}
 	d.budget.tracked = d.budget.tracked || d.observed == firstChoice && d.possible(n) <= d.budget.square
 	for i, a := range order {
 		for _, b := range order[:i+1] {
-			if len(d.rows[fullRow].columns) >= d.budget.full {
+			if len(d.rows[fullRow].columns) >= room {
 				break
 			}
 			d.addProduct(have, d.context[a], d.context[b], d.never(a, b))

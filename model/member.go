@@ -51,22 +51,21 @@ func (k *member) row(r *rows) []float64 { return r.x[k.kind] }
 
 // sync brings the ridge up to the design's columns and priors.
 func (k *member) sync(d *design) {
-	p := &k.ridge.precision
-	want := d.precision[k.kind]
-	lead := k.kind.lead()
-	if len(*p) == lead+len(want) && !d.repriored {
+	lead, want := k.kind.lead(), d.precision[k.kind]
+	columns := lead + len(want)
+	if columns == k.ridge.columns && !d.repriored {
 		return
 	}
-	precision := make([]float64, lead, lead+len(want))
+	precision := make([]float64, padded(columns))
 	for i := range precision {
 		precision[i] = leastPrecision
 	}
-	precision = append(precision, want...)
+	copy(precision[lead:], want)
 	if !d.repriored {
-		*p = precision
+		k.ridge.setPrior(precision, columns)
 		return
 	}
-	if err := k.ridge.reprior(precision); err != nil {
+	if err := k.ridge.reprior(precision, columns); err != nil {
 		panic(err) // Sums of finite examples are never singular under a prior.
 	}
 }

@@ -198,7 +198,7 @@ func (m *Mixture) prepare(x *Example) int {
 	m.rows.setContext(&m.view, x.Context, x.Width)
 	m.rows.setAction(x.Action)
 	m.rows.setRecent(x.Recent)
-	m.scratch = resized(m.scratch, len(m.view.columns)+recentTerms)
+	m.scratch = resized(m.scratch, padded(len(m.view.columns)+recentTerms))
 	return int(m.numbers[x.ActionID])
 }
 

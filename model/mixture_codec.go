@@ -165,7 +165,7 @@ func (p *mixturePredictor) AppendBinary(b []byte) ([]byte, error) {
 func (o *opinion) appendBinary(b []byte) []byte {
 	b = append(b, byte(o.member.kind))
 	b = appendFloat(appendFloat(b, o.weight), o.member.ridge.keep)
-	b = appendFloats(b, o.prior)
+	b = appendFloats(b, o.spread)
 	b = binary.AppendUvarint(b, uint64(len(o.blocks)))
 	for _, p := range o.blocks {
 		b = appendDigest(b, p)

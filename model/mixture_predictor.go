@@ -29,7 +29,7 @@ type opinion struct {
 	member *member // its kind and prior alone: both are immutable
 	weight float64
 	blocks []*posterior // by number; nil without an example
-	prior  []float64    // precision
+	spread []float64    // the prior variances of the weights
 }
 
 // leastWeight is the weight below which a member is not asked: its cost is as that of any other.
@@ -74,7 +74,7 @@ func (m *Mixture) fillOpinions(p *mixturePredictor) error {
 		if weights[i] < leastWeight && !k.shared || weights[i] == 0 {
 			continue
 		}
-		o := opinion{member: k, weight: weights[i], prior: k.ridge.precision, blocks: m.blocksOf(p, i)}
+		o := opinion{member: k, weight: weights[i], spread: k.ridge.spread, blocks: m.blocksOf(p, i)}
 		if err := k.ridge.currents(&o.blocks); err != nil {
 			return err
 		}
@@ -183,9 +183,10 @@ func (p *mixturePredictor) Estimate(dst []Estimate, context features.Set, candid
 	s.terms = p.context.Append(s.terms[:0], context)
 	p.design.standardise(contextTerms, s.terms)
 	s.rows.setContext(&p.design, s.terms, len(p.design.columns))
+	s.rows.squared()
 	first := len(dst)
 	for i := range candidates {
-		dst = append(dst, p.estimate(s, &candidates[i], (*posterior).roughVariance))
+		dst = append(dst, p.estimate(s, &candidates[i], false))
 	}
 	s.refine(p, dst[first:], candidates)
 	return dst
@@ -197,7 +198,7 @@ func (s *scoring) refine(p *mixturePredictor, es []Estimate, candidates []Candid
 	rough, full := 0.0, 0.0
 	for _, i := range order[:min(asked, len(order))] {
 		rough += es[i].Variance
-		es[i] = p.estimate(s, &candidates[i], (*posterior).variance)
+		es[i] = p.estimate(s, &candidates[i], true)
 		full += es[i].Variance
 	}
 	if len(order) <= asked || !(rough > 0) {
@@ -208,12 +209,14 @@ func (s *scoring) refine(p *mixturePredictor, es []Estimate, candidates []Candid
 	}
 }
 
-// estimate returns what the opinions come to: the weighted mean of their means and of their deviations.
-func (p *mixturePredictor) estimate(s *scoring, c *Candidate, variance func(*posterior, []float64) float64) Estimate {
+// estimate returns what the opinions come to: the weighted mean of their means and of their deviations, in full or as if
+// weights were independent.
+func (p *mixturePredictor) estimate(s *scoring, c *Candidate, full bool) Estimate {
 	if p.design.varies {
 		s.action = p.action.Append(s.action[:0], c.Features)
 		p.design.standardise(actionTerms, s.action)
 		s.rows.setAction(s.action)
+		s.rows.squared()
 	}
 	number := int(p.numbers[c.ID])
 	s.rows.setRecent(p.recent.of(number))
@@ -224,7 +227,7 @@ func (p *mixturePredictor) estimate(s *scoring, c *Candidate, variance func(*pos
 	mean, deviation := 0.0, 0.0
 	for i := range p.opinions {
 		o := &p.opinions[i]
-		m, v := o.of(&s.rows, number, shared, variance)
+		m, v := o.of(&s.rows, number, shared, full)
 		mean += float64(o.weight * m)
 		deviation += float64(o.weight * math.Sqrt(v))
 	}
@@ -232,26 +235,28 @@ func (p *mixturePredictor) estimate(s *scoring, c *Candidate, variance func(*pos
 }
 
 // of returns a member's mean and its variance in units of the noise's.
-func (o *opinion) of(r *rows, number int, shared float64, variance func(*posterior, []float64) float64) (mean, v float64) {
-	x := o.member.row(r)
+func (o *opinion) of(r *rows, number int, shared float64, full bool) (mean, v float64) {
 	number = o.member.number(number)
+	x, squares := r.x[o.member.kind], r.square[o.member.kind]
 	if number >= len(o.blocks) || o.blocks[number] == nil {
-		return shared, o.priorVariance(x)
+		return shared, o.priorVariance(squares)
 	}
 	b := o.blocks[number]
-	mean, v = b.mean(x), variance(b, x)
+	mean = b.mean(x)
+	if full {
+		v = b.variance(x)
+	} else {
+		v = b.roughVariance(squares)
+	}
 	if !o.member.shared && shared != 0 {
-		mean += float64(unknownShare(v, o.priorVariance(x)) * shared)
+		mean += float64(unknownShare(v, o.priorVariance(squares)) * shared)
 	}
 	return mean, v
 }
 
-func (o *opinion) priorVariance(x []float64) float64 {
-	sum := 0.0
-	for i, v := range x[:min(len(x), len(o.prior))] {
-		sum += float64(v*v) / o.prior[i]
-	}
-	return sum
+func (o *opinion) priorVariance(squares []float64) float64 {
+	n := min(len(squares), len(o.spread))
+	return dot(squares[:n], o.spread)
 }
 
 // promising returns the indices of the estimates, those of the highest optimistic ones first.

@@ -1,73 +1,44 @@
 package model
 
-// Symmetric matrices are packed: the lower triangle by rows, row i at i(i+1)/2 with i+1 numbers, so that a matrix grows by
-// appending rows. As in matrix.go, every routine has one order of summation and forbids fused multiply-add, so that the
-// same calls give the same bits on every machine.
+// Symmetric matrices are packed: the lower triangle by rows, each row up to a multiple of four, so that the diagonal is
+// of full blocks of 4×4 and rows need no remainder. Dimensions are multiples of four. A matrix grows by appending rows.
+//
+//	dimension 8:  0 1 2 3
+//	              0 1 2 3       row i has 4·(⌊i/4⌋+1) numbers, of which those right of the diagonal repeat others
+//	              0 1 2 3
+//	              0 1 2 3
+//	              0 1 2 3 4 5 6 7
+//	              …
+
+// block is the side of the blocks that matrices are made of.
+const block = 4
+
+// padded returns the dimension of n columns: the next multiple of block.
+func padded(n int) int { return (n + block - 1) / block * block }
+
+// packedStart returns where row i begins.
+func packedStart(i int) int {
+	q, r := i/block, i%block
+	return (2*q*(q+1) + r*(q+1)) * block
+}
 
 // packedSize returns how many numbers a packed matrix of dimension n has.
-func packedSize(n int) int { return n * (n + 1) / 2 }
+func packedSize(n int) int { return packedStart(n) }
 
-// packedRow returns row i up to its diagonal.
+// packedRow returns row i up to the end of its diagonal block.
 func packedRow(m []float64, i int) []float64 {
-	start := i * (i + 1) / 2
-	return m[start : start+i+1]
+	start := packedStart(i)
+	return m[start : start+(i/block+1)*block]
 }
 
-// packedAddOuter replaces m by keep·m + weight·x·xᵀ over the dimension of x.
-func packedAddOuter(m, x []float64, keep, weight float64) {
-	for i, xi := range x {
-		row := packedRow(m, i)
-		switch c := weight * xi; {
-		case keep != 1:
-			scaleAdd(row, keep, c, x)
-		case xi != 0:
-			axpy(row, c, x[:i+1])
-		}
-	}
-}
+// packedAt returns element i, j.
+func packedAt(m []float64, i, j int) float64 { return packedRow(m, max(i, j))[min(i, j)] }
 
-// packedProduct writes m·x to dst, which has the dimension of x.
-func packedProduct(dst, m, x []float64) {
-	for i, xi := range x {
-		row := packedRow(m, i)
-		dst[i] = dot(row, x)
-		if xi != 0 {
-			axpy(dst[:i], xi, row[:i])
-		}
-	}
-}
-
-// packedQuadratic returns xᵀ·m·x. Where x is 0 it costs nothing.
-func packedQuadratic(m, x []float64) float64 {
-	sum := 0.0
-	for i, xi := range x {
-		if xi == 0 {
-			continue
-		}
-		row := packedRow(m, i)
-		sum += float64(xi * (float64(2*dot(row[:i], x)) + float64(row[i]*xi)))
-	}
-	return sum
-}
-
-// packedDowndate replaces m by (m − c·u·uᵀ)·scale.
-func packedDowndate(m, u []float64, c, scale float64) {
-	for i, ui := range u {
-		row := packedRow(m, i)
-		a := -c * ui
-		if scale == 1 {
-			axpy(row, a, u[:i+1])
-			continue
-		}
-		scaleAdd(row, scale, float64(a*scale), u)
-	}
-}
-
-// scaleAdd replaces y by s·y + a·x over the length of y.
-func scaleAdd(y []float64, s, a float64, x []float64) {
-	x = x[:len(y)]
-	for i, v := range y {
-		y[i] = float64(s*v) + float64(a*x[i])
+// packedSet sets element i, j and its mirror image.
+func packedSet(m []float64, i, j int, v float64) {
+	packedRow(m, max(i, j))[min(i, j)] = v
+	if i/block == j/block {
+		packedRow(m, min(i, j))[max(i, j)] = v
 	}
 }
 
@@ -77,16 +48,81 @@ func packedInverse(m, d []float64) ([]float64, bool) {
 	n := len(d)
 	full := make([]float64, n*n)
 	for i := range n {
-		copy(full[i*n:], packedRow(m, i))
+		copy(full[i*n:], packedRow(m, i)[:i+1])
 		full[i*n+i] += d[i]
 	}
 	if !cholesky(full, n) {
 		return nil, false
 	}
 	invert(full, make([]float64, n*n), n)
-	packed := make([]float64, packedSize(n))
+	inverse := make([]float64, packedSize(n))
 	for i := range n {
-		copy(packedRow(packed, i), full[i*n:])
+		copy(packedRow(inverse, i), full[i*n:i*n+n])
 	}
-	return packed, true
+	return inverse, true
+}
+
+// plainPackedAdd adds c·x·xᵀ to m. Where x is 0 it costs nothing.
+func plainPackedAdd(m, x []float64, c float64) {
+	for i, xi := range x {
+		if xi != 0 {
+			plainAxpy(packedRow(m, i), c*xi, x[:(i/block+1)*block])
+		}
+	}
+}
+
+// plainPackedScaleAdd replaces m by s·m + c·x·xᵀ.
+func plainPackedScaleAdd(m, x []float64, s, c float64) {
+	for i, xi := range x {
+		row := packedRow(m, i)
+		plainScaleAdd(row, s, c*xi, x[:len(row)])
+	}
+}
+
+// plainPackedProduct writes m·x to dst.
+func plainPackedProduct(dst, m, x []float64) {
+	for i, xi := range x {
+		row := packedRow(m, i)
+		off := len(row) - block
+		var s sums
+		s.add(row[:off], x, 1)
+		for j, v := range row[off:] {
+			s[j] += float64(v * x[off+j])
+		}
+		dst[i] = s.total()
+		plainAxpy(dst[:off], xi, row[:off])
+	}
+}
+
+// plainPackedQuadratic returns xᵀ·m·x. Where x is 0 it costs nothing.
+func plainPackedQuadratic(m, x []float64) float64 {
+	var s sums
+	for i, xi := range x {
+		if xi == 0 {
+			continue
+		}
+		row := packedRow(m, i)
+		off := len(row) - block
+		s.add(row[:off], x, 2*xi)
+		for j, v := range row[off:] {
+			s[j] += float64(xi * float64(v*x[off+j]))
+		}
+	}
+	return s.total()
+}
+
+// add adds c·x·y to the sums, over the length of x, a multiple of block: by sixteens, and the rest to the first four.
+func (s *sums) add(x, y []float64, c float64) {
+	for len(x) >= lanes {
+		for j := range s {
+			s[j] += float64(c * float64(x[j]*y[j]))
+		}
+		x, y = x[lanes:], y[lanes:]
+	}
+	for len(x) > 0 {
+		for j := range block {
+			s[j] += float64(c * float64(x[j]*y[j]))
+		}
+		x, y = x[block:], y[block:]
+	}
 }

@@ -23,7 +23,9 @@ var errSingular = errors.New("fit ridge regression: the sums are not those of an
 // least squares weighted by keep^age. The prior is not forgotten.
 type ridge struct {
 	keep      float64
-	precision []float64 // Λ, diagonal, by column
+	precision []float64 // Λ, diagonal, by column, padded with ones to a multiple of block
+	spread    []float64 // 1/precision: the prior's variances
+	columns   int       // of precision, the others are unused
 	blocks    []*ridgeBlock
 }
 
@@ -50,11 +52,12 @@ func (g *gram) add(x []float64, reward, weight, keep float64) {
 		g.examples++
 	}
 	g.grow(len(x))
-	packedAddOuter(g.xx, x, keep, weight)
 	if keep != 1 {
-		scaleAdd(g.xr[:len(x)], keep, float64(weight*reward), x)
+		packedScaleAdd(g.xx, x, keep, weight)
+		scaleAdd(g.xr, keep, float64(weight*reward), x)
 		return
 	}
+	packedAdd(g.xx, x, weight)
 	axpy(g.xr, float64(weight*reward), x)
 }
 
@@ -76,34 +79,37 @@ type posterior struct {
 	covariance []float64 // packed
 	diagonal   []float64 // of the covariance, once more: reading it there touches as many cache lines as columns
 	weights    []float64
+	columns    int // of weights, the others are unused
 	lent       bool
 	digest     sync.Once
 	hash       [sha256.Size]byte // of the numbers, once lent
 }
 
 // newPosterior is the prior.
-func newPosterior(precision []float64) *posterior {
+func (r *ridge) newPosterior() *posterior {
 	p := &posterior{}
-	p.grow(precision)
+	r.extend(p)
 	return p
 }
 
-// grow adds the columns that precision has and the posterior has not.
-func (p *posterior) grow(precision []float64) {
-	n := len(p.weights)
-	if len(precision) == n {
+// extend adds the columns that the ridge has and the posterior has not.
+func (r *ridge) extend(p *posterior) {
+	if p.columns == r.columns {
 		return
 	}
-	p.covariance = grow(p.covariance, packedSize(len(precision)))
-	p.weights = grow(p.weights, len(precision))
-	for i := n; i < len(precision); i++ {
-		packedRow(p.covariance, i)[i] = 1 / precision[i]
-		p.diagonal = append(p.diagonal, 1/precision[i])
+	n := len(r.precision)
+	p.covariance = grow(p.covariance, packedSize(n))
+	p.weights, p.diagonal = grow(p.weights, n), grow(p.diagonal, n)
+	for i := p.columns; i < n; i++ {
+		packedSet(p.covariance, i, i, 1/r.precision[i])
+		p.diagonal[i] = 1 / r.precision[i]
 	}
+	p.columns = r.columns
 }
 
 func (p *posterior) clone() *posterior {
 	return &posterior{
+		columns:    p.columns,
 		covariance: append([]float64(nil), p.covariance...),
 		diagonal:   append([]float64(nil), p.diagonal...),
 		weights:    append([]float64(nil), p.weights...),
@@ -122,13 +128,10 @@ func (p *posterior) variance(x []float64) float64 {
 	return max(0, packedQuadratic(p.covariance, x[:n]))
 }
 
-// roughVariance is the variance as if weights were independent. It costs d instead of d².
-func (p *posterior) roughVariance(x []float64) float64 {
-	sum := 0.0
-	for i, d := range p.diagonal[:min(len(x), len(p.diagonal))] {
-		sum += float64(float64(x[i]*x[i]) * d)
-	}
-	return sum
+// roughVariance is the variance as if weights were independent, of a row with the given squares. It costs d instead of d².
+func (p *posterior) roughVariance(squares []float64) float64 {
+	n := min(len(squares), len(p.diagonal))
+	return max(0, dot(squares[:n], p.diagonal))
 }
 
 // learn adds an example to a posterior that is not lent: it replaces A by keep·A + weight·x·xᵀ. u is scratch of the
@@ -137,24 +140,28 @@ func (p *posterior) learn(x, u []float64, reward, weight, keep float64) {
 	packedProduct(u, p.covariance, x)
 	gain := weight / (keep + float64(weight*dot(x, u)))
 	axpy(p.weights, gain*(reward-dot(x, p.weights)), u)
-	packedDowndate(p.covariance, u, gain, 1/keep)
+	if keep == 1 {
+		packedAdd(p.covariance, u, -gain)
+	} else {
+		packedScaleAdd(p.covariance, u, 1/keep, -gain/keep)
+	}
 	p.copyDiagonal()
 }
 
 // tighten adds precision to one column's prior, of mean 0.
 func (p *posterior) tighten(column int, precision float64, u []float64) {
 	for i := range u {
-		u[i] = packedRow(p.covariance, max(i, column))[min(i, column)]
+		u[i] = packedAt(p.covariance, i, column)
 	}
 	gain := precision / (1 + float64(precision*u[column]))
 	axpy(p.weights, -gain*p.weights[column], u)
-	packedDowndate(p.covariance, u, gain, 1)
+	packedAdd(p.covariance, u, -gain)
 	p.copyDiagonal()
 }
 
 func (p *posterior) copyDiagonal() {
 	for i := range p.diagonal {
-		p.diagonal[i] = p.covariance[i*(i+3)/2]
+		p.diagonal[i] = p.covariance[packedStart(i)+i]
 	}
 }
 
@@ -170,7 +177,7 @@ func (r *ridge) block(number int) *ridgeBlock {
 		r.blocks = append(r.blocks, nil)
 	}
 	if r.blocks[number] == nil {
-		r.blocks[number] = &ridgeBlock{posterior: newPosterior(r.precision)}
+		r.blocks[number] = &ridgeBlock{posterior: r.newPosterior()}
 	}
 	return r.blocks[number]
 }
@@ -197,7 +204,7 @@ func (r *ridge) settle(number int, x, u []float64, reward, weight float64) error
 		return r.remake(b)
 	}
 	b.unlend()
-	b.posterior.grow(r.precision)
+	r.extend(b.posterior)
 	b.posterior.learn(x, u, reward, weight, r.keep)
 	if r.keep < 1 {
 		r.restorePrior(b, u)
@@ -214,7 +221,7 @@ func (b *ridgeBlock) unlend() {
 
 // restorePrior gives one column back as much of its prior as all columns lose in a turn.
 func (r *ridge) restorePrior(b *ridgeBlock, u []float64) {
-	d := len(r.precision)
+	d := r.columns
 	column := int(b.turn) % d
 	b.turn++
 	b.posterior.tighten(column, (1-r.keep)*float64(d)*r.precision[column], u)
@@ -249,9 +256,16 @@ func (r *ridge) remake(b *ridgeBlock) error {
 	return nil
 }
 
+func (r *ridge) setPrior(precision []float64, columns int) {
+	r.precision, r.columns, r.spread = precision, columns, make([]float64, len(precision))
+	for i, p := range precision {
+		r.spread[i] = 1 / p
+	}
+}
+
 // reprior puts another prior in force.
-func (r *ridge) reprior(precision []float64) error {
-	r.precision = precision
+func (r *ridge) reprior(precision []float64, columns int) error {
+	r.setPrior(precision, columns)
 	for _, b := range r.blocks {
 		if b == nil {
 			continue
@@ -271,8 +285,8 @@ func (r *ridge) fit(g *gram) (*posterior, error) {
 	if !ok {
 		return nil, errSingular
 	}
-	p := &posterior{covariance: covariance, diagonal: make([]float64, d), weights: make([]float64, d)}
-	packedProduct(p.weights, covariance, g.xr[:d])
+	p := &posterior{columns: r.columns, covariance: covariance, diagonal: make([]float64, d), weights: make([]float64, d)}
+	packedProduct(p.weights, covariance, g.xr)
 	p.copyDiagonal()
 	for _, w := range p.weights {
 		if math.IsNaN(w) || math.IsInf(w, 0) {
@@ -287,7 +301,7 @@ func (r *ridge) current(b *ridgeBlock) (*posterior, error) {
 	if b.open.examples == 0 {
 		return b.posterior, nil
 	}
-	if b.total == nil || len(b.total.weights) != len(r.precision) { // The same sums and columns, the same bits.
+	if b.total == nil || b.total.columns != r.columns { // The same sums and columns, the same bits.
 		all := gram{xx: append([]float64(nil), b.settled.xx...), xr: append([]float64(nil), b.settled.xr...)}
 		all.plus(&b.open)
 		p, err := r.fit(&all)

@@ -14,6 +14,7 @@ func (r *ridge) appendBinary(b []byte) []byte {
 		b = k.open.appendBinary(b)
 		b = binary.AppendUvarint(b, uint64(k.updates))
 		b = binary.AppendUvarint(b, uint64(k.turn))
+		b = binary.AppendUvarint(b, uint64(k.posterior.columns))
 		b = appendFloats(b, k.posterior.weights)
 		b = appendFloats(b, k.posterior.covariance)
 	}
@@ -55,9 +56,9 @@ func (d *decoder) gram(columns int) gram {
 }
 
 func (d *decoder) posterior(columns int) *posterior {
-	p := &posterior{weights: d.floats(columns)}
+	p := &posterior{columns: int(d.uvarint()), weights: d.floats(columns)}
 	p.covariance = d.floats(packedSize(columns))
-	if len(p.covariance) != packedSize(len(p.weights)) {
+	if len(p.covariance) != packedSize(len(p.weights)) || padded(p.columns) != len(p.weights) {
 		d.fail()
 		return p
 	}

@@ -37,13 +37,18 @@ func (b *batch) solve(t *testing.T, precision []float64) (weights *mat.VecDense,
 	return weights, covariance
 }
 
+// padTo returns x with zeros up to the length of precision.
+func padTo(precision, x []float64) []float64 {
+	return append(x, make([]float64, len(precision)-len(x))...)
+}
+
 func compare(t *testing.T, what string, p *posterior, weights *mat.VecDense, covariance *mat.Dense) {
 	t.Helper()
-	for i := range p.weights {
+	for i := range p.columns {
 		agree(t, what+": weight", p.weights[i], weights.AtVec(i))
 		agree(t, what+": diagonal", p.diagonal[i], covariance.At(i, i))
 		for j := range i + 1 {
-			agree(t, what+": covariance", packedRow(p.covariance, i)[j], covariance.At(i, j))
+			agree(t, what+": covariance", packedAt(p.covariance, i, j), covariance.At(i, j))
 		}
 	}
 }
@@ -52,25 +57,27 @@ func compare(t *testing.T, what string, p *posterior, weights *mat.VecDense, cov
 // and corrected, some taken out again.
 func TestRidgeIsTheBatchPosterior(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 6))
-	r := ridge{keep: 1}
+	r := ridge{keep: 1, columns: 4, precision: []float64{1, 1.5, 2, 1}}
 	settled, all := &batch{}, &batch{}
 	learn := func(b *batch, x []float64, y, w float64) {
 		b.x, b.r, b.weight = append(b.x, x), append(b.r, y), append(b.weight, w)
 	}
 	for i := range 1500 { // across remakeEvery
 		d := 5 + i/300
-		for len(r.precision) < d {
-			r.precision = append(r.precision, 1+rnd.Float64())
+		if r.columns < d {
+			r.columns = d
+			r.precision = append(r.precision[:d-1:d-1], 1+rnd.Float64())
+			r.precision = append(r.precision, 1, 1, 1)[:padded(d)]
 		}
-		x, y, w := randomVector(rnd, d), rnd.NormFloat64(), 0.5+rnd.Float64()
-		if err := r.settle(3, x, make([]float64, d), y, w); err != nil {
+		x, y, w := padTo(r.precision, randomVector(rnd, d)), rnd.NormFloat64(), 0.5+rnd.Float64()
+		if err := r.settle(3, x, make([]float64, len(x)), y, w); err != nil {
 			t.Fatal(err)
 		}
 		learn(settled, x, y, w)
 		learn(all, x, y, w)
 	}
 	for i := range 30 {
-		x, y := randomVector(rnd, len(r.precision)), rnd.NormFloat64()
+		x, y := padTo(r.precision, randomVector(rnd, r.columns)), rnd.NormFloat64()
 		r.provisional(3, x, 7, 1)
 		if i%3 == 0 { // the reward is corrected
 			r.provisional(3, x, 7, -1)
@@ -108,7 +115,7 @@ func TestRidgeIsTheBatchPosterior(t *testing.T) {
 func TestForgettingIsWeightedByAge(t *testing.T) {
 	const d, n, keep = 4, remakeEveryForgetting * 3, 0.98
 	rnd := rand.New(rand.NewPCG(7, 8))
-	r := ridge{keep: keep, precision: []float64{1, 2, 1, 3}}
+	r := ridge{keep: keep, columns: d, precision: []float64{1, 2, 1, 3}}
 	twin := &batch{}
 	for range n {
 		x, y := randomVector(rnd, d), rnd.NormFloat64()
@@ -136,16 +143,16 @@ func TestForgettingIsWeightedByAge(t *testing.T) {
 
 func TestMergedRidgesAreOne(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(9, 10))
-	precision := []float64{1, 1, 2}
-	one, a, b := ridge{keep: 1, precision: precision}, ridge{keep: 1, precision: precision}, ridge{keep: 1, precision: precision}
+	fresh := func() ridge { return ridge{keep: 1, columns: 3, precision: []float64{1, 1, 2, 1}} }
+	one, a, b := fresh(), fresh(), fresh()
 	for i := range 200 {
-		x, y := randomVector(rnd, 3), rnd.NormFloat64()
+		x, y := append(randomVector(rnd, 3), 0), rnd.NormFloat64()
 		half := &a
 		if i%2 == 0 {
 			half = &b
 		}
 		for _, r := range []*ridge{&one, half} {
-			if err := r.settle(i%4, x, make([]float64, 3), y, 1); err != nil {
+			if err := r.settle(i%4, x, make([]float64, 4), y, 1); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -162,14 +169,14 @@ func TestMergedRidgesAreOne(t *testing.T) {
 
 func TestRidgeSurvivesItsBytes(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(11, 12))
-	r := ridge{keep: 0.98, precision: []float64{1, 1, 2}}
+	r := ridge{keep: 0.98, columns: 3, precision: []float64{1, 1, 2, 1}}
 	for i := range 50 {
-		if err := r.settle(1+i%2, randomVector(rnd, 3), make([]float64, 3), 1, 1); err != nil {
+		if err := r.settle(1+i%2, append(randomVector(rnd, 3), 0), make([]float64, 4), 1, 1); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r.provisional(2, randomVector(rnd, 3), 1, 1)
-	again := ridge{keep: r.keep, precision: r.precision}
+	r.provisional(2, append(randomVector(rnd, 3), 0), 1, 1)
+	again := ridge{keep: r.keep, columns: r.columns, precision: r.precision}
 	written := r.appendBinary(nil)
 	d := decoder{b: written}
 	d.ridge(&again, 3)
@@ -177,9 +184,9 @@ func TestRidgeSurvivesItsBytes(t *testing.T) {
 		t.Fatalf("read again it is another: %v", d.err)
 	}
 	for range 10 {
-		x := randomVector(rnd, 3)
+		x := append(randomVector(rnd, 3), 0)
 		for _, r := range []*ridge{&r, &again} {
-			if err := r.settle(1, x, make([]float64, 3), 1, 1); err != nil {
+			if err := r.settle(1, x, make([]float64, 4), 1, 1); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -55,6 +55,7 @@ type rows struct {
 	values []float64 // by column
 	width  int       // of the columns, those from here on are 0
 	x      [rowKinds][]float64
+	square [rowKinds][]float64 // of x, once squared is called
 }
 
 // setContext makes rows of standardised context terms, of which those columns count that there were width of.
@@ -67,12 +68,13 @@ func (r *rows) setContext(v *designView, terms []features.Term, width int) {
 	}
 	r.multiply(contextTerms)
 	for k := range r.x {
-		lead := rowKind(k).lead()
-		r.x[k] = resized(r.x[k], lead+len(v.rows[k].columns))
+		lead, columns := rowKind(k).lead(), v.rows[k].columns
+		r.x[k] = resized(r.x[k], padded(lead+len(columns)))
 		x := r.x[k][lead:]
-		for i, c := range v.rows[k].columns {
+		for i, c := range columns {
 			x[i] = r.values[c]
 		}
+		clear(x[len(columns):])
 	}
 }
 
@@ -118,7 +120,24 @@ func (r *rows) multiply(of int) {
 }
 
 // setRecent sets the leading columns of tracked rows.
-func (r *rows) setRecent(v recent) { copy(r.x[trackedRow], v[:]) }
+func (r *rows) setRecent(v recent) {
+	copy(r.x[trackedRow], v[:])
+	if square := r.square[trackedRow]; len(square) > 0 {
+		for i := range v {
+			square[i] = v[i] * v[i]
+		}
+	}
+}
+
+// squared brings the squares up to the rows.
+func (r *rows) squared() {
+	for k, x := range r.x {
+		r.square[k] = resized(r.square[k], len(x))
+		for i, v := range x {
+			r.square[k][i] = v * v
+		}
+	}
+}
 
 // lead returns how many columns rows of the kind begin with that are not a design's.
 func (k rowKind) lead() int {
