@@ -69,24 +69,37 @@ func (e *Encoder) View() *View {
 
 // Observe makes terms for what is new in s. The order of the calls decides the indices.
 func (e *Encoder) Observe(s Set) {
+	here := 0
 	for i := range s {
-		e.observeValue(s[i].Name, s[i].Value)
+		if e.observeValue(e.view.field(i, s[i].Name), &s[i]) {
+			here++
+		}
 	}
+	if here < e.view.always {
+		e.markAllAbsent(s)
+	}
+	e.observed = true
+}
+
+// markAllAbsent gives the numbers that were always there, and are not in s, their indicators.
+func (e *Encoder) markAllAbsent(s Set) {
 	for i := range e.view.fields {
 		if n := e.view.fields[i].numbers; n != nil && n.indicator < 0 && !n.readable(s.Get(e.view.fields[i].name)) {
 			e.markAbsent(i)
 		}
 	}
-	e.observed = true
 }
 
-func (e *Encoder) observeValue(name string, v Value) {
-	f := e.view.byName[name]
+// observeValue makes terms for what is new in a feature, and reports whether it is a number that was always there.
+func (e *Encoder) observeValue(f *field, feature *Feature) bool {
+	name, v := feature.Name, &feature.Value
 	switch v.kind {
 	case Number, Numbers:
 		if f == nil || f.numbers == nil {
-			e.addNumbers(name, v)
+			e.addNumbers(name, *v)
+			f = e.view.byName[name]
 		}
+		return f != nil && f.numbers != nil && f.numbers.indicator < 0 && f.numbers.readable(*v)
 	case Text:
 		e.observeText(name, v.text)
 	case Texts:
@@ -99,6 +112,7 @@ func (e *Encoder) observeValue(name string, v Value) {
 			f.flag = e.add(TermInfo{Indicator: noTerm})
 		}
 	}
+	return false
 }
 
 func (e *Encoder) addNumbers(name string, v Value) {
@@ -120,6 +134,9 @@ func (e *Encoder) addNumbers(name string, v Value) {
 	for range xs {
 		e.add(TermInfo{Numeric: true, Indicator: n.indicator})
 	}
+	if n.indicator < 0 {
+		e.view.always++
+	}
 }
 
 // markAbsent gives field i the indicator of its being missing. Without room for it, missing reads as the anchor.
@@ -134,6 +151,7 @@ func (e *Encoder) markAbsent(i int) {
 		info.Indicator, info.WhenMissing = f.numbers.indicator, true
 	}
 	e.view.absent = append(e.view.absent, f)
+	e.view.always--
 }
 
 func (e *Encoder) observeText(name, text string) {

@@ -16,7 +16,7 @@ type budget struct {
 }
 
 // defaultBudget was set by time: see docs/learning.md.
-func defaultBudget() budget { return budget{full: 156, chosen: 100, shared: 156, square: 64} }
+func defaultBudget() budget { return budget{full: 156, chosen: 80, shared: 156, square: 64} }
 
 // Prior precisions, in units of the noise's: that of a term grows with the number of terms, so that what all of them
 // together may explain stays the same; products are shrunk harder, and harder the more there are.

@@ -33,7 +33,7 @@ type opinion struct {
 }
 
 // leastWeight is the weight below which a member is not asked: its cost is as that of any other.
-const leastWeight = 0.01
+const leastWeight = 0.02
 
 // Predictor implements Estimator.
 func (m *Mixture) Predictor() (Predictor, error) {
@@ -168,7 +168,7 @@ type scoring struct {
 
 // asked is how many candidates, the most promising ones, have their variance computed in full, at d² each; the others'
 // is as if weights were independent, at d.
-const asked = 6
+const asked = 4
 
 // promise is the width of the bounds by which candidates are promising, in deviations of the mean.
 const promise = 0.4

@@ -167,7 +167,7 @@ func (p *posterior) copyDiagonal() {
 
 // remakeEvery bounds how long rounding errors build up before a posterior is made from its sums again.
 const (
-	remakeEvery           = 1024
+	remakeEvery           = 4096
 	remakeEveryForgetting = 256 // The prior is restored in turns, which is not exact.
 )
 

@@ -62,8 +62,8 @@ func TestRidgeIsTheBatchPosterior(t *testing.T) {
 	learn := func(b *batch, x []float64, y, w float64) {
 		b.x, b.r, b.weight = append(b.x, x), append(b.r, y), append(b.weight, w)
 	}
-	for i := range 1500 { // across remakeEvery
-		d := 5 + i/300
+	for i := range remakeEvery + 500 { // across a remake
+		d := 5 + i/1000
 		if r.columns < d {
 			r.columns = d
 			r.precision = append(r.precision[:d-1:d-1], 1+rnd.Float64())
