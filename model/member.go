@@ -7,6 +7,8 @@ type member struct {
 	kind     rowKind
 	shared   bool // one block of weights for all actions
 	ridge    ridge
+	prior    float64 // logarithm of its weight before any example
+	change   float64 // evidence that what it learned no longer holds: see changed
 	evidence float64 // logarithm of its weight, up to what is common to all
 }
 
@@ -16,8 +18,8 @@ func newMembers() []*member {
 	return []*member{
 		{kind: linearRow, ridge: ridge{keep: 1}},
 		{kind: fullRow, ridge: ridge{keep: 1}},
-		{kind: trackedRow, ridge: ridge{keep: 0.998}},
-		{kind: trackedRow, ridge: ridge{keep: 0.98}},
+		{kind: trackedRow, prior: math.Log(0.3), ridge: ridge{keep: 0.998}},
+		{kind: trackedRow, prior: math.Log(0.1), ridge: ridge{keep: 0.98}},
 		{kind: sharedRow, shared: true, ridge: ridge{keep: 1}},
 	}
 }
@@ -113,16 +115,35 @@ func (k *member) priorVariance(x []float64) float64 {
 
 // How fast evidence is forgotten, and how much a surprise of one deviation counts.
 const (
-	evidenceKept = 0.99
+	evidenceKept = 0.998
 	evidenceRate = 0.25
 	mostSurprise = 9 // deviations squared: one outlier must not decide between members
 )
 
-// score adds an example's squared surprise to the member's evidence.
-func (k *member) score(surprise, variance float64) {
+// score adds an example's squared surprise to the member's evidence, and reports whether it has stopped being right.
+func (k *member) score(surprise, variance float64) (changed bool) {
 	if !(variance > 0) {
-		return
+		return false
 	}
-	loss := math.Min(float64(surprise*surprise)/variance, mostSurprise) / 2
-	k.evidence = float64(evidenceKept*k.evidence) - float64(evidenceRate*loss)
+	loss := math.Min(float64(surprise*surprise)/variance, mostSurprise)
+	k.evidence = float64(evidenceKept*k.evidence) - float64(evidenceRate/2*loss)
+	return k.ridge.keep == 1 && k.changed(loss)
+}
+
+// A member that does not forget is taken to be out of date when its squared surprises, in units of the noise variance,
+// have added up to changeLimit more than changeSlack each (the cumulative sum test of Page 1954). They are about 1 where
+// nothing changes, and then a false alarm comes once in some millions of examples.
+const (
+	changeSlack = 1.5
+	changeLimit = 100
+	changeKept  = 0.02 // of the sums, after a change
+)
+
+func (k *member) changed(loss float64) bool {
+	k.change = max(0, k.change+loss-changeSlack)
+	if k.change <= changeLimit {
+		return false
+	}
+	k.change = 0
+	return true
 }

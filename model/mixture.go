@@ -222,12 +222,24 @@ func (m *Mixture) measure(number int, reward float64) {
 		mixed += float64(w * m.means[i])
 	}
 	for i, k := range m.members {
-		if k.learns(&m.design) {
-			k.score(reward-m.means[i], m.noise.variance())
+		if k.learns(&m.design) && k.score(reward-m.means[i], m.noise.variance()) {
+			m.startAgain(k)
 		}
 	}
 	m.noise.add(reward - mixed)
 	m.recent.add(number, reward-mixed, m.noise.variance())
+}
+
+// startAgain has a member forget nearly everything, and gives it the chance of the best.
+func (m *Mixture) startAgain(k *member) {
+	if err := k.ridge.forget(changeKept); err != nil {
+		panic(err) // Sums of finite examples are never singular under a prior.
+	}
+	for _, o := range m.members {
+		if o.learns(&m.design) {
+			k.evidence = max(k.evidence, o.evidence)
+		}
+	}
 }
 
 // shared returns what an action of which nothing is known is expected to be worth, from settled examples: 0 without a
@@ -248,12 +260,12 @@ func (m *Mixture) weights() []float64 {
 	best, active, sum := math.Inf(-1), 0.0, 0.0
 	for _, k := range m.members {
 		if k.speaks(&m.design) {
-			best, active = max(best, k.evidence), active+1
+			best, active = max(best, k.prior+k.evidence), active+1
 		}
 	}
 	for i, k := range m.members {
 		if k.speaks(&m.design) {
-			w[i] = math.Exp(k.evidence - best)
+			w[i] = math.Exp(k.prior + k.evidence - best)
 			sum += w[i]
 		}
 	}

@@ -277,6 +277,24 @@ func (r *ridge) reprior(precision []float64, columns int) error {
 	return nil
 }
 
+// forget keeps a share of what every block has settled.
+func (r *ridge) forget(keep float64) error {
+	for _, b := range r.blocks {
+		if b == nil {
+			continue
+		}
+		for _, v := range [][]float64{b.settled.xx, b.settled.xr} {
+			for i := range v {
+				v[i] *= keep
+			}
+		}
+		if err := r.remake(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // fit returns the posterior of sums.
 func (r *ridge) fit(g *gram) (*posterior, error) {
 	d := len(r.precision)
