@@ -34,8 +34,9 @@ func (uniform) String() string { return "uniform" }
 
 // spread writes the uniform distribution.
 func spread(dst []float64) {
+	each := 1 / float64(len(dst))
 	for i := range dst {
-		dst[i] = 1 / float64(len(dst))
+		dst[i] = each
 	}
 	settle(dst)
 }
@@ -60,7 +61,7 @@ func NewDecayingEpsilonGreedy(epsilon, decay, floor float64) (Exploration, error
 
 // Probabilities implements Exploration.
 func (e epsilonGreedy) Probabilities(dst []float64, estimates []Estimate, _ float64, n uint64) {
-	indices(dst, estimates, 0)
+	upperBounds(dst, estimates, 0)
 	favour(dst)
 	epsilon := e.epsilon
 	if e.decay > 0 {
@@ -81,10 +82,11 @@ func (e epsilonGreedy) String() string {
 // favour replaces indices by the distribution that the highest of them share.
 func favour(dst []float64) {
 	best, ties := highest(dst)
+	each := 1 / float64(ties)
 	for i, x := range dst {
 		dst[i] = 0
 		if x == best {
-			dst[i] = 1 / float64(ties)
+			dst[i] = each
 		}
 	}
 }
@@ -105,8 +107,9 @@ func highest(indices []float64) (best float64, ties int) {
 
 // mix replaces the share of every probability by the same share of the uniform distribution.
 func mix(p []float64, share float64) {
-	for i := range p {
-		p[i] = float64((1-share)*p[i]) + share/float64(len(p))
+	each := share / float64(len(p))
+	for i, x := range p {
+		p[i] = float64((1-share)*x) + each
 	}
 }
 
@@ -115,10 +118,10 @@ func settle(p []float64) {
 	if len(p) == 0 {
 		return
 	}
-	largest := 0
-	for i := range p {
-		if p[i] > p[largest] {
-			largest = i
+	largest, most := 0, p[0]
+	for i, x := range p {
+		if x > most {
+			largest, most = i, x
 		}
 	}
 	p[largest] += 1 - sumOf(p)

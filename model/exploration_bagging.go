@@ -27,7 +27,7 @@ func (b bagging) Probabilities(dst []float64, estimates []Estimate, _ float64, n
 		}
 		normalise(dst)
 	} else {
-		indices(dst, estimates, 0)
+		upperBounds(dst, estimates, 0)
 		favour(dst)
 	}
 	mix(dst, max(b.floor, b.share(len(dst), n)))
@@ -84,10 +84,10 @@ func vote(dst []float64, estimates []Estimate, from, n int) {
 
 // replicate returns a replicate's score, with whatever is not finite at the bottom.
 func replicate(x float64) float64 {
-	if !finite(x) {
+	if !isFinite(x) {
 		return -most
 	}
-	return bounded(x)
+	return clamp(x)
 }
 
 // String implements Exploration.

@@ -13,37 +13,49 @@ const DefaultOptimism = 0.4
 // most bounds means and indices so that gaps between them are finite.
 const most = 1e300
 
-// mean returns an estimate's mean, with whatever is not finite at the bottom.
-func mean(e *Estimate) float64 {
-	if !finite(e.Mean) {
+// meanOf returns an estimate's mean, with whatever is not finite at the bottom.
+func meanOf(e *Estimate) float64 {
+	if !isFinite(e.Mean) {
 		return -most
 	}
-	return bounded(e.Mean)
+	return clamp(e.Mean)
 }
 
-// deviation returns the standard deviation of an estimate's mean, 0 where it has none or either is not finite.
-func deviation(e *Estimate) float64 {
-	if !(e.Variance > 0) || !finite(e.Variance) || !finite(e.Mean) {
+// deviationOf returns the standard deviation of an estimate's mean, 0 where it has none or either is not finite.
+func deviationOf(e *Estimate) float64 {
+	if !(e.Variance > 0) || !isFinite(e.Variance) || !isFinite(e.Mean) {
 		return 0
 	}
 	return math.Sqrt(e.Variance)
 }
 
-// index returns the mean and so many of its standard deviations; a negative width gives a lower bound.
-func index(e *Estimate, width float64) float64 {
-	return bounded(mean(e) + float64(width*deviation(e)))
+// bound returns the mean and so many of its standard deviations; a negative width gives a lower bound.
+func bound(e *Estimate, width float64) float64 {
+	if e.Variance == 0 {
+		return meanOf(e)
+	}
+	return clamp(meanOf(e) + float64(width*deviationOf(e)))
 }
 
-// indices writes the index of each estimate.
-func indices(dst []float64, estimates []Estimate, width float64) {
+// upperBounds writes the bound of each estimate: the indices that are compared.
+func upperBounds(dst []float64, estimates []Estimate, width float64) {
 	for i := range dst {
-		dst[i] = index(&estimates[i], width)
+		dst[i] = bound(&estimates[i], width)
 	}
 }
 
-func finite(x float64) bool { return math.Abs(x) <= math.MaxFloat64 }
+func isFinite(x float64) bool { return math.Abs(x) <= math.MaxFloat64 }
 
-func bounded(x float64) float64 { return min(max(x, -most), most) }
+// clamp bounds what is no NaN.
+func clamp(x float64) float64 {
+	switch {
+	case x > most:
+		return most
+	case x < -most:
+		return -most
+	}
+	return x
+}
 
 // ucb gives the highest index all but the floor.
 type ucb struct{ optimism, floor float64 }
@@ -57,7 +69,7 @@ func NewUCB(optimism, floor float64) (Exploration, error) {
 
 // Probabilities implements Exploration.
 func (u ucb) Probabilities(dst []float64, estimates []Estimate, _ float64, _ uint64) {
-	indices(dst, estimates, u.optimism)
+	upperBounds(dst, estimates, u.optimism)
 	favour(dst)
 	mix(dst, u.floor)
 	settle(dst)

@@ -25,7 +25,7 @@ func (s softmax) Probabilities(dst []float64, estimates []Estimate, deviation fl
 	if deviation > 0 {
 		scale = s.lambda / deviation
 	}
-	indices(dst, estimates, 0)
+	upperBounds(dst, estimates, 0)
 	best, _ := highest(dst)
 	for i, x := range dst {
 		dst[i] = 1 // without 0·∞ for the best ones

@@ -75,16 +75,16 @@ type rival struct {
 func (t *thompson) rivals(rs []rival, estimates []Estimate) []rival {
 	bar := math.Inf(-1)
 	for i := range estimates {
-		bar = max(bar, index(&estimates[i], -normalRange*t.width))
+		bar = max(bar, bound(&estimates[i], -normalRange*t.width))
 	}
 	top, unit := math.Inf(-1), 0.0
 	for i := range estimates {
 		e := &estimates[i]
-		if index(e, normalRange*t.width) < bar {
+		if bound(e, normalRange*t.width) < bar {
 			continue
 		}
-		rs = append(rs, rival{action: i, mean: mean(e), deviation: bounded(t.width * deviation(e))})
-		top, unit = max(top, mean(e)), max(unit, rs[len(rs)-1].deviation)
+		rs = append(rs, rival{action: i, mean: meanOf(e), deviation: clamp(t.width * deviationOf(e))})
+		top, unit = max(top, meanOf(e)), max(unit, rs[len(rs)-1].deviation)
 	}
 	for i := range rs {
 		rs[i].scale(top, unit)

@@ -62,10 +62,10 @@ func (s *squareCB) Probabilities(dst []float64, estimates []Estimate, deviation 
 		spread(dst)
 		return
 	}
-	indices(dst, estimates, s.Optimism)
+	upperBounds(dst, estimates, s.Optimism)
 	k := len(dst)
 	if s.Elimination > 0 {
-		k = eliminate(dst, estimates, s.Elimination)
+		k = leaveOut(dst, estimates, s.Elimination)
 	}
 	list := shortlist{places: k, last: -most, share: 1}
 	if s.Shortlist > 0 && k > s.Shortlist {
@@ -103,15 +103,15 @@ func (l shortlist) weigh(dst []float64, gamma float64) {
 	}
 }
 
-// eliminate replaces the indices of actions that are no candidates for the best by -Inf and returns how many are left.
-func eliminate(dst []float64, estimates []Estimate, width float64) int {
+// leaveOut replaces the indices of actions that are no candidates for the best by -Inf and returns how many are left.
+func leaveOut(dst []float64, estimates []Estimate, width float64) int {
 	bar := math.Inf(-1)
 	for i := range estimates {
-		bar = max(bar, index(&estimates[i], -width))
+		bar = max(bar, bound(&estimates[i], -width))
 	}
 	left := len(dst)
 	for i := range dst {
-		if index(&estimates[i], width) < bar {
+		if bound(&estimates[i], width) < bar {
 			dst[i] = math.Inf(-1)
 			left--
 		}
