@@ -36,23 +36,22 @@ func newGrid(rs []rival, fixed float64) grid {
 	return g
 }
 
-// step returns the length of the panel that begins at x.
-func (g grid) step(rs []rival, x float64) float64 {
+// step returns the length of a panel that the densities of these rivals reach.
+func (g grid) step(rs []rival) float64 {
 	least := math.Inf(1)
 	for i := range rs {
-		if r := &rs[i]; r.deviation < least && r.mean+float64(normalRange*r.deviation) > x {
-			least = r.deviation
-		}
+		least = min(least, rs[i].deviation)
 	}
 	return g.width * least
 }
 
 // integrate adds the rivals' probabilities, panel by panel, where the highest draw is neither unlikely to be below nor
-// above.
+// above. Rivals that a panel is beyond the reach of are done with.
 func (t *thompson) integrate(rs []rival, g grid) {
 	below := 0.0
 	for from := g.low; from < g.high && below < 1-unlikely; {
-		to := min(from+g.step(rs, from), g.high)
+		rs = rs[:partition(rs, func(r *rival) bool { return r.mean+float64(normalRange*r.deviation) > from })]
+		to := min(from+g.step(rs), g.high)
 		if below = t.allBelow(rs, to); below > 0 {
 			t.panel(rs, from, to-from)
 		}

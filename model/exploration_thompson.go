@@ -108,7 +108,7 @@ func (r *rival) scale(top, unit float64) {
 
 // play writes the rivals' probabilities, whose sum is 1 but for the errors above.
 func (t *thompson) play(dst []float64, rs []rival) {
-	moving := partition(rs)
+	moving := partition(rs, func(r *rival) bool { return r.deviation > 0 })
 	fixed, ties := math.Inf(-1), 0
 	for _, r := range rs[moving:] {
 		if r.mean > fixed {
@@ -138,11 +138,11 @@ func (t *thompson) share(dst []float64, rs []rival, moving int, fixed float64, t
 	}
 }
 
-// partition brings the rivals that have deviations to the front and returns their number.
-func partition(rs []rival) int {
+// partition brings the rivals that are wanted to the front and returns their number.
+func partition(rs []rival, wanted func(*rival) bool) int {
 	n := 0
 	for i := range rs {
-		if rs[i].deviation > 0 {
+		if wanted(&rs[i]) {
 			rs[i], rs[n] = rs[n], rs[i]
 			n++
 		}
