@@ -35,7 +35,7 @@ type thompson struct {
 // out because it cannot win has less than 1e-13. Deviations below 1e-9 of the largest among the actions that can win
 // count as 0. Actions with no deviation have their mean for a draw, and share where they tie.
 //
-// The time is linear in the number of actions, some hundred times that of SquareCB; wide differences of deviations
+// The time is linear in the number of actions, up to a hundred times that of SquareCB; wide differences of deviations
 // add panels with the logarithm of their ratio. floor is the least share that is spread evenly.
 func NewThompson(width, floor float64) (Exploration, error) {
 	t := &thompson{width: width, floor: floor, normal: newNormalTable()}
