@@ -11,6 +11,9 @@ import "github.com/nextbest/nextbest/features"
 type Estimate struct {
 	Mean     float64 // expected reward
 	Variance float64 // of the mean, in the reward's unit squared; 0 when the estimator has none
+	// Replicates are the expected rewards by the replicates of a bootstrap, in their order; nil when the estimator has
+	// none. Explorations only read them.
+	Replicates []float64
 }
 
 // Candidate is an action as a model sees it.

@@ -100,13 +100,11 @@ func (f *simulateFlags) validate() error {
 func namedPolicy(name string) (simulate.Policy, error) {
 	exploration, err := model.DefaultExploration(), error(nil)
 	switch name {
-	case "":
+	case "", "squarecb":
 	case "uniform":
 		exploration, err = model.NewUniform(model.DefaultFloor)
 	case "epsilon_greedy":
 		exploration, err = model.NewEpsilonGreedy(model.DefaultEpsilon, model.DefaultFloor)
-	case "squarecb":
-		exploration, err = model.NewSquareCB(model.DefaultGamma, model.DefaultFloor)
 	default:
 		err = fmt.Errorf("--policy %q is not known; it can be uniform, epsilon_greedy or squarecb", name)
 	}
