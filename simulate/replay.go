@@ -54,10 +54,10 @@ func Replay(ctx context.Context, l *Logged, p Policy, o ReplayOptions) (*Result,
 	if o.Rows < 1 || o.Rows > l.Rows() {
 		return nil, fmt.Errorf("simulate: %d rows of %d", o.Rows, l.Rows())
 	}
-	watch := startWatch()
 	r := &replay{log: l, player: newPlayer(p, false), options: o, least: slices.Min(l.chances[:o.Rows])}
+	r.watch = startWatch(&r.player.time)
 	err := r.play(ctx)
-	watch.stop(&r.player.time)
+	r.watch.stop()
 	if err != nil {
 		return nil, err
 	}
@@ -79,6 +79,7 @@ type replay struct {
 	context features.Set
 	rewards []float64 // of the rows that count
 	weights []float64 // theirs, by importance
+	watch   *stopwatch
 }
 
 func (r *replay) play(ctx context.Context) error {
@@ -90,6 +91,7 @@ func (r *replay) play(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("simulate row %d: %w", i+1, err)
 		}
+		r.watch.round()
 		if r.options.Progress != nil {
 			r.options.Progress()
 		}

@@ -17,6 +17,7 @@ type run struct {
 	queue    queue
 	tally    *tally
 	expected []float64
+	watch    *stopwatch
 }
 
 // Run plays a world. It ends early with ctx's error.
@@ -24,10 +25,10 @@ func Run(ctx context.Context, w World, p Policy, o Options) (*Result, error) {
 	if o.Rounds < 1 {
 		return nil, errors.New("simulate: no round to play")
 	}
-	watch := startWatch()
 	r := &run{world: w, player: newPlayer(p, o.Batch > 1), options: o, queue: queue{due: map[int][]pending{}}, tally: newTally(o.Rounds)}
+	r.watch = startWatch(&r.player.time)
 	err := r.play(ctx)
-	watch.stop(&r.player.time)
+	r.watch.stop()
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +45,7 @@ func (r *run) play(ctx context.Context) error {
 		if err := r.round(i); err != nil {
 			return fmt.Errorf("simulate round %d: %w", i+1, err)
 		}
+		r.watch.round()
 		if r.options.Progress != nil {
 			r.options.Progress()
 		}

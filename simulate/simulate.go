@@ -14,8 +14,6 @@
 package simulate
 
 import (
-	"time"
-
 	"github.com/nextbest/nextbest/features"
 	"github.com/nextbest/nextbest/model"
 )
@@ -99,30 +97,4 @@ type Bin struct {
 	End     int
 	Reward  float64 // average within
 	Average float64 // from the first round to End
-}
-
-// Time is what a run took on its own thread, by the clock and of the processor. The parts are told by the clock, which
-// costs little to read; the processor's share of each is taken to be that of the whole.
-type Time struct {
-	Learn   time.Duration // encoding and learning, making models included
-	Predict time.Duration // scores, probabilities and draws
-	Whole   time.Duration // the world's own work and the tally included
-	CPU     time.Duration // processor time of the whole, on this thread
-}
-
-// LearnCPU returns the processor time of learning.
-func (t Time) LearnCPU() time.Duration { return t.share(t.Learn) }
-
-// PredictCPU returns the processor time of ranking and drawing.
-func (t Time) PredictCPU() time.Duration { return t.share(t.Predict) }
-
-func (t Time) share(part time.Duration) time.Duration {
-	if t.Whole <= 0 {
-		return 0
-	}
-	return time.Duration(float64(t.CPU) * float64(part) / float64(t.Whole))
-}
-
-func (t Time) plus(u Time) Time {
-	return Time{t.Learn + u.Learn, t.Predict + u.Predict, t.Whole + u.Whole, t.CPU + u.CPU}
 }

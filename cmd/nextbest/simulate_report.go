@@ -233,8 +233,8 @@ func (s *simulated) tests(leftOut int) *testParts {
 func (s *simulated) speed() speedParts {
 	var learn, predict, learned, predicted float64
 	for _, r := range s.results {
-		learn += r.Time.LearnCPU().Seconds()
-		predict += r.Time.PredictCPU().Seconds()
+		learn += r.Time.LearnCPU.Seconds()
+		predict += r.Time.PredictCPU.Seconds()
 		learned += float64(r.Rounds)
 		if r.Logged != nil {
 			predicted += float64(r.Logged.Rows)

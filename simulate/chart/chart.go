@@ -3,12 +3,17 @@
 package chart
 
 import (
+	"bytes"
 	"fmt"
 	"image/color"
 	"io"
+	"math"
+	"slices"
+	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
@@ -43,63 +48,116 @@ func palette(i int) color.RGBA {
 
 // SVG writes the picture: above the average reward from the first round on, below that within each part of the run.
 func (p *Picture) SVG(w io.Writer) error {
-	running, err := p.plot(p.Title, "average reward so far", func(b simulate.Bin) float64 { return b.Average })
-	if err != nil {
-		return err
-	}
-	within, err := p.plot("", "reward in each part", func(b simulate.Bin) float64 { return b.Reward })
-	if err != nil {
-		return err
-	}
 	svg := vgsvg.New(width, height)
-	tiles := draw.Tiles{Rows: 2, Cols: 1, PadY: vg.Centimeter / 2, PadTop: 4, PadBottom: 4, PadLeft: 4, PadRight: 12}
-	plots := [][]*plot.Plot{{running}, {within}}
-	canvases := plot.Align(plots, tiles, draw.New(svg))
-	running.Draw(canvases[0][0])
-	within.Draw(canvases[1][0])
-	if _, err := svg.WriteTo(w); err != nil {
+	if err := p.draw(svg); err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if _, err := svg.WriteTo(&b); err != nil {
+		return fmt.Errorf("write picture: %w", err)
+	}
+	// The font that texts were measured with is not everywhere; these are as wide.
+	if _, err := w.Write(bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans;"),
+		[]byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;"))); err != nil {
 		return fmt.Errorf("write picture: %w", err)
 	}
 	return nil
 }
 
-func (p *Picture) plot(title, y string, value func(simulate.Bin) float64) (*plot.Plot, error) {
+func (p *Picture) draw(on vg.CanvasSizer) error {
+	running, err := p.plot("average reward so far", points)
+	if err != nil {
+		return err
+	}
+	within, err := p.plot("reward in each part", parts)
+	if err != nil {
+		return err
+	}
+	running.Title.Text = p.Title
+	canvas := draw.New(on)
+	strip := vg.Length(len(p.Policies)+3) * 15
+	tiles := draw.Tiles{Rows: 2, Cols: 1, PadY: vg.Centimeter / 2, PadTop: 6, PadBottom: strip, PadLeft: 6, PadRight: 24}
+	canvases := plot.Align([][]*plot.Plot{{running}, {within}}, tiles, canvas)
+	legend := running.Legend
+	legend.Left, legend.Padding = true, 2
+	running.Legend, within.Legend = plot.NewLegend(), plot.NewLegend()
+	running.Draw(canvases[0][0])
+	within.Draw(canvases[1][0])
+	legend.Draw(draw.Crop(canvas, vg.Centimeter, 0, 0, strip-height))
+	return nil
+}
+
+// curve picks what a plot shows of a run.
+type curve func([]simulate.Bin) plotter.XYs
+
+func (p *Picture) plot(y string, of curve) (*plot.Plot, error) {
 	out := plot.New()
-	out.Title.Text, out.X.Label.Text, out.Y.Label.Text = title, p.X, y
+	out.X.Label.Text, out.Y.Label.Text = p.X, y
+	out.X.Tick.Marker, out.Y.Tick.Marker = roundTicks{}, roundTicks{}
+	for _, style := range []*text.Style{&out.Title.TextStyle, &out.X.Label.TextStyle, &out.Y.Label.TextStyle,
+		&out.X.Tick.Label, &out.Y.Tick.Label, &out.Legend.TextStyle} {
+		style.Font.Variant = "Sans"
+	}
 	out.Add(plotter.NewGrid())
-	out.Legend.Top = false
 	for i, policy := range p.Policies {
-		if err := policy.add(out, palette(i), value); err != nil {
+		if err := policy.add(out, palette(i), of); err != nil {
 			return nil, fmt.Errorf("draw %s: %w", policy.Name, err)
 		}
 	}
 	return out, p.addReferences(out)
 }
 
-func (p *Policy) add(to *plot.Plot, c color.RGBA, value func(simulate.Bin) float64) error {
+func (p *Policy) add(to *plot.Plot, c color.RGBA, of curve) error {
 	if len(p.Seeds) > 1 {
 		for _, r := range p.Seeds {
-			if err := addLine(to, "", points(r.Curve, value), draw.LineStyle{Color: faint(c), Width: 0.5}); err != nil {
+			if err := addLine(to, "", of(r.Curve), draw.LineStyle{Color: faint(c), Width: 0.5}); err != nil {
 				return err
 			}
 		}
 	}
-	mean := points(p.Seeds[0].Curve, value)
-	for i := range mean {
-		mean[i].Y = 0
-		for _, r := range p.Seeds {
-			mean[i].Y += value(r.Curve[min(i, len(r.Curve)-1)]) / float64(len(p.Seeds))
-		}
+	return addLine(to, p.Name, of(p.mean()), draw.LineStyle{Color: c, Width: 1.5})
+}
+
+// mean averages the seeds' curves bin by bin. Replays by rejection end after different numbers of rounds, in as many
+// bins: their ends are averaged too.
+func (p *Policy) mean() []simulate.Bin {
+	n := len(p.Seeds[0].Curve)
+	for _, r := range p.Seeds {
+		n = min(n, len(r.Curve))
 	}
-	return addLine(to, p.Name, mean, draw.LineStyle{Color: c, Width: 1.5})
+	out, seeds := make([]simulate.Bin, n), float64(len(p.Seeds))
+	for i := range out {
+		for _, r := range p.Seeds {
+			b := r.Curve[i]
+			out[i] = simulate.Bin{End: out[i].End + b.End, Reward: out[i].Reward + b.Reward/seeds, Average: out[i].Average + b.Average/seeds}
+		}
+		out[i].End /= len(p.Seeds)
+	}
+	return out
 }
 
 func faint(c color.RGBA) color.Color { return color.NRGBA{c.R, c.G, c.B, 90} }
 
-func points(curve []simulate.Bin, value func(simulate.Bin) float64) plotter.XYs {
-	out := make(plotter.XYs, len(curve))
-	for i, b := range curve {
-		out[i] = plotter.XY{X: float64(b.End), Y: value(b)}
+// points returns the average from the first round on, after each bin.
+func points(bins []simulate.Bin) plotter.XYs {
+	out := make(plotter.XYs, len(bins))
+	for i, b := range bins {
+		out[i] = plotter.XY{X: float64(b.End), Y: b.Average}
+	}
+	return out
+}
+
+// parts returns the average within every four bins, less noisy than one's.
+func parts(bins []simulate.Bin) plotter.XYs {
+	var out plotter.XYs
+	end := 0
+	for group := range slices.Chunk(bins, 4) {
+		begin, sum := end, 0.0
+		for _, b := range group {
+			sum += b.Reward * float64(b.End-end)
+			end = b.End
+		}
+		out = append(out, plotter.XY{X: float64(end), Y: sum / float64(end-begin)})
 	}
 	return out
 }
@@ -138,4 +196,27 @@ func (p *Picture) addReferences(to *plot.Plot) error {
 		}
 	}
 	return nil
+}
+
+// roundTicks are at most about eight multiples of 1, 2 or 5 times a power of ten.
+type roundTicks struct{}
+
+// Ticks implements plot.Ticker.
+func (roundTicks) Ticks(low, high float64) []plot.Tick {
+	if !(high > low) {
+		return plot.DefaultTicks{}.Ticks(low, high)
+	}
+	step := math.Pow(10, math.Floor(math.Log10((high-low)/8)))
+	for _, factor := range []float64{1, 2, 5, 10} {
+		if (high-low)/(factor*step) <= 8 {
+			step *= factor
+			break
+		}
+	}
+	var out []plot.Tick
+	// + 0 makes 0 of -0, which would be written so.
+	for i := math.Ceil(low/step) + 0; i*step <= high+step/1e9; i++ {
+		out = append(out, plot.Tick{Value: i * step, Label: strconv.FormatFloat(i*step, 'g', 6, 64)})
+	}
+	return out
 }
