@@ -196,6 +196,7 @@ func (f *simulateFlags) run(ctx context.Context, stdout, stderr io.Writer) error
 	for _, p := range policies {
 		s, err := f.play(ctx, game, p, func() { progress.add(1) })
 		if err != nil {
+			progress.done()
 			return fmt.Errorf("simulate %s: %w", game.title, err)
 		}
 		played = append(played, s)
