@@ -22,12 +22,12 @@ func newExploration(policy string, gamma, epsilon, floor float64) (model.Explora
 
 // estimatorName names the estimator with everything that its sums depend on beside the examples and the default
 // reward. Change it with them: models are then learned anew from the log.
-const estimatorName = "linear/1"
+const estimatorName = "mixture/1"
 
 // newEstimator returns the constructor of a loop's estimator. An action of which nothing is known is taken to be worth
 // what an event without a reward is.
 func newEstimator(defaultReward float64) func() model.Estimator {
-	return func() model.Estimator { return model.NewLinear(model.LinearOptions{DefaultReward: defaultReward}) }
+	return func() model.Estimator { return model.NewMixture(model.MixtureOptions{DefaultReward: defaultReward}) }
 }
 
 // maxTerms is how many coordinates the estimator has for the request and its user, and again for an action; one is the

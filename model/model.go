@@ -22,8 +22,10 @@ type Candidate struct {
 // Example is one decision's served action with what was known about it, encoded.
 type Example struct {
 	ActionID string
-	Context  []features.Term // of the request and the user
-	Action   []features.Term // of the served action
+	Context  []features.Term      // of the request and the user
+	Action   []features.Term      // of the served action
+	Recent   [recentTerms]float64 // how recent events had turned out, when the example was encoded
+	Width    int                  // how many columns the estimator had then
 }
 
 // Predictor is an immutable state of a model, safe for concurrent use.
