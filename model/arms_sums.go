@@ -97,7 +97,10 @@ func newPool(cells []armCell, defaultReward float64) pool {
 	if k >= 2 {
 		spread := max(0, means-float64(all.reward*all.reward)/all.weight-float64((k-1)*p.noise))
 		between := spread / (all.weight - sizes/all.weight)
-		p.strength = min(max(p.noise/max(between, 1e-300), 1), max(all.weight/k, 1))
+		p.strength = max(all.weight/k, 1)
+		if between > 0 {
+			p.strength = min(p.strength, max(p.noise/between, 1))
+		}
 	}
 	p.mean = p.center(cells, defaultReward)
 	return p

@@ -25,10 +25,10 @@ type GradientOptions struct {
 	Loss Loss
 	// Bits is the binary logarithm of the number of weights (18, from 6 to 26). Terms whose hashes meet share a weight.
 	Bits int
-	// Rate scales all steps (1.5). It has no unit: half or twice as much changes little.
+	// Rate scales all steps (2.5). It has no unit: half or twice as much changes little.
 	Rate float64
-	// Memory is the number of examples of a term beyond which its steps get no smaller, so that the learner follows a world
-	// that changes; 1,000 costs little where it does not. The default is no bound: steps fall with the root of the number.
+	// Memory is the number of examples of a term beyond which its steps get no smaller (300), so that the newest weights
+	// follow a world that changes.
 	Memory float64
 	// MaxProducts bounds the products of context terms and action features for one action (4096). Beyond it the context
 	// is crossed with the action's id alone.
@@ -54,7 +54,10 @@ type GradientOptions struct {
 // Steps are adaptive (Duchi, Hazan and Singer 2011), with squared errors in units of the rewards' variance, so that
 // rewards of any scale give the same model; normalised, by centring, scaling and the mean square norm of examples, as
 // Ross, Mineiro and Langford (Normalized online learning, 2013) do; and invariant to importance weights (Karampatziakis
-// and Langford 2011), so that no step passes its target.
+// and Langford 2011), so that no step passes its target. Each weight is kept twice: the newest, whose steps stay large
+// enough to follow a world that changes, and an average over its course, which has the noise of large steps taken out
+// (Bach and Moulines, Non-strongly-convex smooth stochastic approximation with convergence rate O(1/n), 2013). Estimates
+// mix both, as would have been best for the last examples.
 //
 // What was settled is one set of weights, a function of the calls of Settle. While something is provisional there is a
 // second one, which goes on from there in the order of all calls. A step cannot be taken back: what is taken out leaves
@@ -78,8 +81,8 @@ var _ Estimator = (*Gradient)(nil)
 func NewGradient(opts GradientOptions) *Gradient {
 	setDefault(&opts.Bits, 18)
 	opts.Bits = min(max(opts.Bits, pageBits), 26)
-	setDefault(&opts.Rate, 1.5)
-	setDefault(&opts.Memory, math.Inf(1))
+	setDefault(&opts.Rate, 2.5)
+	setDefault(&opts.Memory, 300)
 	setDefault(&opts.MaxProducts, 4096)
 	if opts.Loss == Logistic {
 		opts.prior = logOdds(opts.DefaultReward)

@@ -10,8 +10,8 @@ import (
 //
 //	version  bits  loss  default reward  skipped  settled state  1, taken and live state, or 0
 //
-//	state:   examples  weight  reward  squares  errors  norm  moments { step of index  weight mean square }…
-//	         pages { step of number  cells that are not zero, as 64 bits  { w g }… }…
+//	state:   examples  weight  reward  squares  errors  norm  gain  gap  moments { step of index  weight mean square }…
+//	         pages { step of number  cells that are not zero, as 64 bits  { w a g }… }…
 //
 // A state has the pages that differ from another's: the settled from zero, the live from the settled. A predictor's
 // bytes are its version, bits, loss, default reward and state.
@@ -51,7 +51,7 @@ func (o *GradientOptions) appendBinary(b []byte, version uint64) []byte {
 
 func (s *gradientState) appendBinary(b []byte, base []*page) []byte {
 	b = binary.AppendVarint(b, s.examples)
-	for _, x := range [...]float64{s.weight, s.reward, s.squares, s.errors, s.norm} {
+	for _, x := range [...]float64{s.weight, s.reward, s.squares, s.errors, s.norm, s.gain, s.gap} {
 		b = appendFloat(b, x)
 	}
 	ms := s.moments.sorted()
@@ -97,7 +97,7 @@ func (p *page) appendBinary(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint64(b, set)
 	for ; set != 0; set &= set - 1 {
 		c := &p.cells[bits.TrailingZeros64(set)]
-		b = appendFloat(appendFloat(b, c.w), c.g)
+		b = appendFloat(appendFloat(appendFloat(b, c.w), c.a), c.g)
 	}
 	return b
 }

@@ -9,10 +9,10 @@ import (
 // gradientState reads into s, which holds what the bytes differ from.
 func (d *decoder) gradientState(s *gradientState) {
 	s.examples = d.varint()
-	for _, x := range [...]*float64{&s.weight, &s.reward, &s.squares, &s.errors, &s.norm} {
+	for _, x := range [...]*float64{&s.weight, &s.reward, &s.squares, &s.errors, &s.norm, &s.gain, &s.gap} {
 		*x = d.float()
 	}
-	if s.errors < 0 || s.norm < 0 {
+	if s.errors < 0 || s.norm < 0 || s.gap < 0 {
 		d.fail()
 	}
 	s.moments = d.moments()
@@ -62,7 +62,7 @@ func (d *decoder) page(p *page) {
 	d.b = d.b[8:]
 	p.cells = [pageSize]cell{}
 	for ; set != 0; set &= set - 1 {
-		c := cell{w: d.float(), g: d.float()}
+		c := cell{w: d.float(), a: d.float(), g: d.float()}
 		if d.err != nil || c.g < 0 {
 			d.fail()
 			return

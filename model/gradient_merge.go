@@ -35,6 +35,8 @@ func (s *gradientState) merge(o *gradientState) {
 	s.squares += o.squares
 	s.errors += o.errors
 	s.norm += o.norm
+	s.gain += o.gain
+	s.gap += o.gap
 }
 
 func (t *table) merge(o *table) {
@@ -55,6 +57,9 @@ func (t *table) merge(o *table) {
 
 func (c *cell) merge(b cell) {
 	if sum := c.g + b.g; sum > 0 {
-		c.w, c.g = float64(c.w*(c.g/sum))+float64(b.w*(b.g/sum)), sum
+		ours, theirs := c.g/sum, b.g/sum
+		c.w = float64(c.w*ours) + float64(b.w*theirs)
+		c.a = float64(c.a*ours) + float64(b.a*theirs)
+		c.g = sum
 	}
 }

@@ -60,18 +60,20 @@ func (s *gradientState) estimate(o *GradientOptions, dst []Estimate, context fea
 
 // score returns the sum of weights times terms.
 func (s *gradientState) score(z, f []active, products int) float64 {
-	score := 0.0
+	score, trust := 0.0, s.trust()
 	for k, a := range f {
-		sum := s.weights.at(a.hash).w
+		sum := s.weights.at(a.hash).mixed(trust)
 		if k < products {
 			for _, t := range z {
-				sum += float64(s.weights.at(t.hash+a.hash).w * t.x)
+				sum += float64(s.weights.at(t.hash+a.hash).mixed(trust) * t.x)
 			}
 		}
 		score += float64(sum * a.x)
 	}
 	return score
 }
+
+func (c *cell) mixed(trust float64) float64 { return c.w + float64((c.a-c.w)*trust) }
 
 // spread returns Σ x²/(1 + G), which times unitVariance is a score's variance if terms are taken for uncorrelated: a
 // stand-in for a confidence, too small where terms repeat each other.

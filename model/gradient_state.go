@@ -13,6 +13,28 @@ type gradientState struct {
 	squares  float64 // Σ r²
 	errors   float64 // Σ e²
 	norm     float64 // Σ‖x‖²
+	// How the averages would have done against the newest weights, over the last examples; see trust.
+	gain, gap float64
+}
+
+// trust is the share of the averaged weights in a prediction, of the newest ones being the rest: what would have been
+// best lately. With p and q the predictions of both and r the target, the least squares of r − p − trust·(q − p) give
+// Σ (r − p)(q − p) / Σ (q − p)². A world that stands still leads to the averages, one that moves to the newest weights.
+func (s *gradientState) trust() float64 {
+	if !(s.gap > 0) {
+		return 1
+	}
+	return min(max(s.gain/s.gap, 0), 1)
+}
+
+// recently is by what the sums of trust shrink with every example: they are over the last 500.
+const recently = 1 - 1.0/500
+
+// judge adds an example to the sums of trust.
+func (s *gradientState) judge(newest, averaged, reward, weight float64) {
+	d := averaged - newest
+	s.gain = float64(s.gain*recently) + float64(float64(weight*d)*(reward-newest))
+	s.gap = float64(s.gap*recently) + float64(float64(weight*d)*d)
 }
 
 // share returns a copy for others to read. Both leave the common pages alone from now on.
@@ -85,7 +107,7 @@ const (
 	pageSize = 1 << pageBits
 )
 
-// page is 1 KiB of cells.
+// page is 1.5 KiB of cells.
 type page struct {
 	epoch uint64
 	cells [pageSize]cell
@@ -93,7 +115,8 @@ type page struct {
 
 // cell is a weight and what its steps are divided by.
 type cell struct {
-	w float64
+	w float64 // the newest
+	a float64 // its average
 	g float64 // Σ (e·x)² over the rewards' variance: about the number of examples that had the term
 }
 

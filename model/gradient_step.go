@@ -18,6 +18,9 @@ type step struct {
 const (
 	// priorSquares is added to every cell's sum of squared gradients: one example's, so that the first step is bounded.
 	priorSquares = 1
+	// averaging is η + 1 in the polynomial-decay averaging of Shamir and Zhang (2013), section 4, with G for the number of
+	// steps: the average is mostly over the last third of them.
+	averaging = 3
 	// maxSquare bounds one example's share of them, in units of the rewards' variance, so that a single absurd reward
 	// does not end learning.
 	maxSquare = 100
@@ -35,13 +38,15 @@ func (g *Gradient) learn(s *gradientState, x *Example, reward, weight float64, m
 		s.learnNumber(t.Index, t.Value, weight)
 	}
 	g.gather(s, x)
-	norm, score := 0.0, 0.0
+	norm, score, averaged := 0.0, 0.0, 0.0
 	for _, t := range g.scratch.steps {
 		norm += float64(t.x * t.x)
 		score += float64(t.cell.w * t.x)
+		averaged += float64(t.cell.a * t.x)
 	}
 	s.norm = max(0, s.norm+float64(weight*norm))
-	if move && math.Abs(score) <= maxScore {
+	if move && math.Abs(score) <= maxScore && math.Abs(averaged) <= maxScore {
+		s.judge(g.opts.predict(score), g.opts.predict(averaged), reward, weight)
 		g.descend(s, score, reward, weight)
 	}
 }
@@ -88,12 +93,14 @@ func (g *Gradient) descend(s *gradientState, score, reward, weight float64) {
 	length := 0.0
 	for i := range g.scratch.steps {
 		t := &g.scratch.steps[i]
-		t.cell.g = min(t.cell.g+float64(square*float64(t.x*t.x)), g.opts.Memory)
-		t.rate = eta * t.x / math.Sqrt(priorSquares+t.cell.g)
+		t.cell.g += float64(square * float64(t.x*t.x))
+		t.rate = eta * t.x / math.Sqrt(priorSquares+min(t.cell.g, g.opts.Memory))
 		length += float64(t.rate * t.x)
 	}
 	far := g.opts.advance(score, reward, weight, length)
 	for _, t := range g.scratch.steps {
-		t.cell.w += float64(far * t.rate)
+		c := t.cell
+		c.w += float64(far * t.rate)
+		c.a += float64((c.w - c.a) * min(averaging/(priorSquares+c.g), 1))
 	}
 }

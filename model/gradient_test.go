@@ -87,14 +87,14 @@ func TestGradientUnitsDoNotMatter(t *testing.T) {
 	}
 }
 
-// TestLogisticGradientLearnsProbabilities takes the mean of five learners, each of which is within 0.02 (root mean square
-// over many seeds): a false alarm is a matter of 3 standard errors.
+// TestLogisticGradientLearnsProbabilities takes the mean of five learners. Over many seeds one is at a root mean square
+// error of 0.022 and a bias of up to 0.014, so that 0.05 is more than three standard errors of the mean.
 func TestLogisticGradientLearnsProbabilities(t *testing.T) {
 	chance := func(x float64, id int) float64 { return 1 / (1 + math.Exp(3-x*float64(id))) }
 	request := func(x float64) features.Set { return features.Set{{Name: "x", Value: features.NumberValue(x)}} }
 	got := map[[2]float64]float64{}
 	for seed := range uint64(5) {
-		g, rnd := NewGradient(GradientOptions{Loss: Logistic, DefaultReward: 0.05, Rate: 0.5}), rand.New(rand.NewPCG(seed, 4))
+		g, rnd := NewGradient(GradientOptions{Loss: Logistic, DefaultReward: 0.05}), rand.New(rand.NewPCG(seed, 4))
 		for range 20000 {
 			x, id, reward := rnd.NormFloat64(), rnd.IntN(3), 0.0
 			if rnd.Float64() < chance(x, id) {
@@ -111,32 +111,37 @@ func TestLogisticGradientLearnsProbabilities(t *testing.T) {
 		}
 	}
 	for at, p := range got {
-		if want := chance(at[0], int(at[1])); math.Abs(p-want) > 0.03 {
+		if want := chance(at[0], int(at[1])); math.Abs(p-want) > 0.05 {
 			t.Errorf("x=%g, action %g: probability %.3f, want %.3f", at[0], at[1], p, want)
 		}
 	}
 }
 
-// TestGradientForgets has an action that pays with probability 0.2 for 20,000 examples and 0.8 for 50 more: where it is
-// after them, as the mean of 20 learners.
-func TestGradientForgets(t *testing.T) {
-	at := map[float64]float64{}
-	for _, memory := range []float64{0, 100} {
-		for seed := range uint64(20) {
-			g, rnd := NewGradient(GradientOptions{Memory: memory, Bits: 8}), rand.New(rand.NewPCG(seed, 3))
-			x := g.Encode(nil, Candidate{ID: "a"})
-			for i := range 20050 {
-				reward := 0.0
-				if rnd.Float64() < 0.2 == (i < 20000) {
-					reward = 1
-				}
-				g.Settle(&x, reward, 1)
-			}
-			at[memory] += g.Live().Estimate(nil, nil, []Candidate{{ID: "a"}})[0].Mean / 20
+// TestGradientIsPreciseAndFollows has an action that pays with probability 0.2 for 20,000 examples and then 0.8: what it
+// is taken to be worth before, and 50 examples later, as the mean of 20 learners and with their root mean square error.
+// The error that no estimate is below is 0.003 before; that of the newest weights alone is 0.06. They are at 0.006 before,
+// and at 0.71 after; without a bound on memory at 0.56.
+func TestGradientIsPreciseAndFollows(t *testing.T) {
+	wrong, after := 0.0, 0.0
+	for seed := range uint64(20) {
+		g, rnd := NewGradient(GradientOptions{Bits: 8}), rand.New(rand.NewPCG(seed, 3))
+		x, worth := g.Encode(nil, Candidate{ID: "a"}), func() float64 {
+			return g.Live().Estimate(nil, nil, []Candidate{{ID: "a"}})[0].Mean
 		}
+		for i := range 20050 {
+			if i == 20000 {
+				wrong += (worth() - 0.2) * (worth() - 0.2) / 20
+			}
+			reward := 0.0
+			if rnd.Float64() < 0.2 == (i < 20000) {
+				reward = 1
+			}
+			g.Settle(&x, reward, 1)
+		}
+		after += worth() / 20
 	}
-	if !(at[0] < 0.6 && at[100] > 0.75) {
-		t.Errorf("after the change, an action that pays 0.8 is taken to be worth, by memory: %v", at)
+	if !(math.Sqrt(wrong) < 0.012 && after > 0.65) {
+		t.Errorf("an error of %g before the change, %g after it", math.Sqrt(wrong), after)
 	}
 }
 
@@ -391,7 +396,7 @@ func exactExamples(e Estimator, n int) (xs []Example, rewards []float64) {
 // TestGradientBytesAreTheSameEverywhere has the hash of a state that any machine must come to: GOAMD64=v3 has the
 // compiler fuse what it may.
 func TestGradientBytesAreTheSameEverywhere(t *testing.T) {
-	for loss, want := range map[Loss]string{Squared: "c455f214492cba9d", Logistic: "151cb23fa9783f3b"} {
+	for loss, want := range map[Loss]string{Squared: "de467930ffca00fb", Logistic: "fb17a704f2d7aa23"} {
 		g := NewGradient(GradientOptions{Loss: loss, MaxPairs: 100})
 		xs, rewards := exactExamples(g, 300)
 		for i := range xs {

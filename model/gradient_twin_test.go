@@ -14,12 +14,13 @@ import (
 type slowGradient struct {
 	opts                                  GradientOptions
 	values                                map[string][][2]float64 // value and weight
-	w, g                                  map[string]float64
+	w, a, g                               map[string]float64
 	weight, reward, squares, errors, norm float64
+	gain, gap                             []float64 // by example
 }
 
 func newSlowGradient(o GradientOptions) *slowGradient {
-	return &slowGradient{opts: NewGradient(o).opts, values: map[string][][2]float64{}, w: map[string]float64{}, g: map[string]float64{}}
+	return &slowGradient{opts: NewGradient(o).opts, values: map[string][][2]float64{}, w: map[string]float64{}, a: map[string]float64{}, g: map[string]float64{}}
 }
 
 type slowTerm struct {
@@ -98,6 +99,28 @@ func (s *slowGradient) score(ts []slowTerm) (score float64) {
 	return score
 }
 
+// mixed is what is predicted with.
+func (s *slowGradient) mixed(ts []slowTerm) (score float64) {
+	gain, gap := 0.0, 0.0
+	for i := range s.gain {
+		age := float64(len(s.gain) - 1 - i)
+		gain += s.gain[i] * math.Pow(0.998, age)
+		gap += s.gap[i] * math.Pow(0.998, age)
+	}
+	trust := 1.0
+	if gap > 0 {
+		trust = min(max(gain/gap, 0), 1)
+	}
+	return (1-trust)*s.score(ts) + trust*s.averaged(ts)
+}
+
+func (s *slowGradient) averaged(ts []slowTerm) (score float64) {
+	for _, t := range ts {
+		score += s.a[t.name] * t.x
+	}
+	return score
+}
+
 func (s *slowGradient) predict(score float64) float64 {
 	if s.opts.Loss == Squared {
 		return s.opts.DefaultReward + score
@@ -119,6 +142,8 @@ func (s *slowGradient) settle(context features.Set, action Candidate, reward, we
 	variance := s.squares/(s.weight+1) - mean*mean
 	score := s.score(ts)
 	e := reward - s.predict(score)
+	d := s.predict(s.averaged(ts)) - s.predict(score)
+	s.gain, s.gap = append(s.gain, weight*d*e), append(s.gap, weight*d*d)
 	s.errors += weight * e * e
 	for _, t := range ts {
 		s.norm += weight * t.x * t.x
@@ -130,12 +155,13 @@ func (s *slowGradient) settle(context features.Set, action Candidate, reward, we
 	length, rates := 0.0, map[string]float64{}
 	for _, t := range ts {
 		s.g[t.name] += weight * min(e*e/variance, 100) * t.x * t.x
-		rates[t.name] = eta * t.x / math.Sqrt(1+s.g[t.name])
+		rates[t.name] = eta * t.x / math.Sqrt(1+min(s.g[t.name], s.opts.Memory))
 		length += rates[t.name] * t.x
 	}
 	moved := s.flow(score, reward, weight*length)
 	for _, t := range ts {
 		s.w[t.name] += moved / length * rates[t.name]
+		s.a[t.name] += (s.w[t.name] - s.a[t.name]) * min(1, 3/(1+s.g[t.name]))
 	}
 }
 
@@ -158,7 +184,7 @@ func (s *slowGradient) flow(score, reward, time float64) float64 {
 // TestGradientIsItsTwin compares every prediction along the way, with terms of every kind and scale.
 func TestGradientIsItsTwin(t *testing.T) {
 	for _, o := range []GradientOptions{
-		{Bits: 24}, {Bits: 24, DefaultReward: 4, MaxPairs: 1000, Rate: 0.3}, {Bits: 24, Loss: Logistic, DefaultReward: 0.1},
+		{Bits: 24}, {Bits: 24, DefaultReward: 4, MaxPairs: 1000, Rate: 0.3, Memory: 10}, {Bits: 24, Loss: Logistic, DefaultReward: 0.1},
 	} {
 		t.Run(fmt.Sprintf("loss %d, %d pairs", o.Loss, o.MaxPairs), func(t *testing.T) {
 			g, twin, w := NewGradient(o), newSlowGradient(o), newWorld(11)
@@ -166,7 +192,7 @@ func TestGradientIsItsTwin(t *testing.T) {
 			for range 120 {
 				c, as := w.context(), w.actions(3)
 				for i, e := range must(g.Predictor()).Estimate(nil, c, as) {
-					near(t, "prediction", e.Mean, twin.predict(twin.score(twin.example(c, as[i]))), 1e-7)
+					near(t, "prediction", e.Mean, twin.predict(twin.mixed(twin.example(c, as[i]))), 1e-7)
 				}
 				reward, weight := 10*rnd.NormFloat64(), 0.5+rnd.Float64()
 				if o.Loss == Logistic {
