@@ -33,9 +33,9 @@ const (
 //	boolean       one term, 1 when true; false and missing are the same
 //
 // Beyond MaxCategories, new texts of a feature share one 'other' term; while a feature has none, an unknown text has no
-// term. A number that is missing has no term, and an indicator tells that from the anchor's value: a feature that was
-// there from the first Set gets a term that is 1 where it is missing, once it was seen missing; a feature that came
-// later has a term that is 1 where it is present. Missing texts need no indicator: no term stands for them.
+// term. A number that is missing has no term, where one at its anchor has a term of value 0. An indicator tells it: a
+// feature that was there from the first Set gets a term that is 1 where it is missing, once it was seen missing; a
+// feature that came later has a term that is 1 where it is present. Missing texts need no indicator: no term stands for them.
 //
 // An index is never given away again, and a Set that was observed encodes the same ever after, however much is
 // observed later.
@@ -69,24 +69,37 @@ func (e *Encoder) View() *View {
 
 // Observe makes terms for what is new in s. The order of the calls decides the indices.
 func (e *Encoder) Observe(s Set) {
+	here := 0
 	for i := range s {
-		e.observeValue(s[i].Name, s[i].Value)
+		if e.observeValue(e.view.field(i, s[i].Name), &s[i]) {
+			here++
+		}
 	}
+	if here < e.view.always {
+		e.markAllAbsent(s)
+	}
+	e.observed = true
+}
+
+// markAllAbsent gives the numbers that were always there, and are not in s, their indicators.
+func (e *Encoder) markAllAbsent(s Set) {
 	for i := range e.view.fields {
 		if n := e.view.fields[i].numbers; n != nil && n.indicator < 0 && !n.readable(s.Get(e.view.fields[i].name)) {
 			e.markAbsent(i)
 		}
 	}
-	e.observed = true
 }
 
-func (e *Encoder) observeValue(name string, v Value) {
-	f := e.view.byName[name]
+// observeValue makes terms for what is new in a feature, and reports whether it is a number that was always there.
+func (e *Encoder) observeValue(f *field, feature *Feature) bool {
+	name, v := feature.Name, &feature.Value
 	switch v.kind {
 	case Number, Numbers:
 		if f == nil || f.numbers == nil {
-			e.addNumbers(name, v)
+			e.addNumbers(name, *v)
+			f = e.view.byName[name]
 		}
+		return f != nil && f.numbers != nil && f.numbers.indicator < 0 && f.numbers.readable(*v)
 	case Text:
 		e.observeText(name, v.text)
 	case Texts:
@@ -99,6 +112,7 @@ func (e *Encoder) observeValue(name string, v Value) {
 			f.flag = e.add(TermInfo{Indicator: noTerm})
 		}
 	}
+	return false
 }
 
 func (e *Encoder) addNumbers(name string, v Value) {
@@ -120,6 +134,9 @@ func (e *Encoder) addNumbers(name string, v Value) {
 	for range xs {
 		e.add(TermInfo{Numeric: true, Indicator: n.indicator})
 	}
+	if n.indicator < 0 {
+		e.view.always++
+	}
 }
 
 // markAbsent gives field i the indicator of its being missing. Without room for it, missing reads as the anchor.
@@ -134,6 +151,7 @@ func (e *Encoder) markAbsent(i int) {
 		info.Indicator, info.WhenMissing = f.numbers.indicator, true
 	}
 	e.view.absent = append(e.view.absent, f)
+	e.view.always--
 }
 
 func (e *Encoder) observeText(name, text string) {

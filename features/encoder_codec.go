@@ -104,6 +104,9 @@ func (d *decoder) view() *View {
 		}
 		v.fields = append(v.fields, f)
 		v.byName[f.name] = f
+		if f.numbers != nil && f.numbers.indicator < 0 {
+			v.always++
+		}
 	}
 	for range d.count(1) {
 		i := d.count(0)

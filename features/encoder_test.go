@@ -49,8 +49,8 @@ func TestEncoderKinds(t *testing.T) {
 		in   Set
 		want []Term
 	}{
-		{"anchors are worth 0", set(t, num("age", 40), list("vec", 1, 2)), []Term{term(0, 1)}},
-		{"numbers are relative to anchors", set(t, num("age", 42), list("vec", 1, 5)), []Term{term(0, 1), term(1, 2), term(6, 3)}},
+		{"anchors are worth 0", set(t, num("age", 40), list("vec", 1, 2)), []Term{term(0, 1), term(1, 0), term(5, 0), term(6, 0)}},
+		{"numbers are relative to anchors", set(t, num("age", 42), list("vec", 1, 5)), []Term{term(0, 1), term(1, 2), term(5, 0), term(6, 3)}},
 		{"texts", set(t, text("city", "Oslo"), tags("tags", "b", "z")), []Term{term(0, 1), term(2, 1), term(4, 1)}},
 		{"unknown text, no other", set(t, text("city", "Rome")), []Term{term(0, 1)}},
 		{"flag", set(t, flag("vip", true)), []Term{term(0, 1), term(7, 1)}},
@@ -85,8 +85,8 @@ func TestEncoderTellsMissingFromTheAnchor(t *testing.T) {
 	}{
 		{nil, []Term{term(4, 1)}},
 		{set(t, num("a", 7)), []Term{term(1, 2)}},
-		{set(t, num("late", 9)), []Term{term(2, 1), term(4, 1)}},
-		{set(t, num("a", 5), num("late", 8)), []Term{term(2, 1), term(3, -1)}},
+		{set(t, num("late", 9)), []Term{term(2, 1), term(3, 0), term(4, 1)}},
+		{set(t, num("a", 5), num("late", 8)), []Term{term(1, 0), term(2, 1), term(3, -1)}},
 	} {
 		if diff := cmp.Diff(c.want, encode(e, c.in)); diff != "" {
 			t.Errorf("%v: %s", c.in, diff)

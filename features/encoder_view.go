@@ -19,6 +19,7 @@ type View struct {
 	fields    []*field // by first appearance
 	byName    map[string]*field
 	absent    []*field // those whose indicator is set when they are missing
+	always    int      // how many numbers were never missing
 }
 
 // TermInfo says how a term's values are to be read.
@@ -55,7 +56,7 @@ type texts struct {
 
 // clone copies everything: it is bounded by MaxTerms, and growth ends soon.
 func (v *View) clone() *View {
-	w := &View{intercept: v.intercept, terms: slices.Clone(v.terms), byName: make(map[string]*field, len(v.fields))}
+	w := &View{intercept: v.intercept, always: v.always, terms: slices.Clone(v.terms), byName: make(map[string]*field, len(v.fields))}
 	for _, f := range v.fields {
 		g := &field{name: f.name, flag: f.flag}
 		if f.numbers != nil {
@@ -84,7 +85,7 @@ func (v *View) Append(dst []Term, s Set) []Term {
 		dst = append(dst, Term{Index: 0, Value: 1})
 	}
 	for i := range s {
-		if f := v.byName[s[i].Name]; f != nil {
+		if f := v.field(i, s[i].Name); f != nil {
 			dst = f.append(dst, &s[i].Value)
 		}
 	}
@@ -94,6 +95,14 @@ func (v *View) Append(dst []Term, s Set) []Term {
 		}
 	}
 	return dst
+}
+
+// field returns the field of a feature at place i of its Set, or nil. Sets mostly have the same names in the same order.
+func (v *View) field(i int, name string) *field {
+	if i < len(v.fields) && v.fields[i].name == name {
+		return v.fields[i]
+	}
+	return v.byName[name]
 }
 
 func (f *field) append(dst []Term, v *Value) []Term {
@@ -139,9 +148,7 @@ func (n *numbers) append(dst []Term, v *Value) []Term {
 		dst = append(dst, Term{Index: n.indicator, Value: 1})
 	}
 	for k, x := range v.vector(new([1]float64)) {
-		if d := x - n.anchors[k]; d != 0 {
-			dst = append(dst, Term{Index: n.first + int32(k), Value: d})
-		}
+		dst = append(dst, Term{Index: n.first + int32(k), Value: x - n.anchors[k]})
 	}
 	return dst
 }

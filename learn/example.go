@@ -14,6 +14,7 @@ import (
 //	uvarint length, action id
 //	uvarint number of context terms, terms
 //	uvarint number of action terms, terms
+//	uvarint width, and 8 bytes for each recent value, none of them when all are 0
 //	term: uvarint index<<1 | 1 when the value is 1 (most are: categories), else uvarint index<<1 and 8 bytes of value
 //
 // A categorical term takes 1 to 3 bytes where model.Example takes 16.
@@ -23,7 +24,14 @@ func pack(x *model.Example) packed {
 	b := binary.AppendUvarint(make([]byte, 0, 16+len(x.ActionID)+4*(len(x.Context)+len(x.Action))), uint64(len(x.ActionID)))
 	b = append(b, x.ActionID...)
 	b = appendTerms(b, x.Context)
-	return appendTerms(b, x.Action)
+	b = appendTerms(b, x.Action)
+	b = binary.AppendUvarint(b, uint64(x.Width))
+	for _, v := range x.Recent {
+		if x.Recent != [len(x.Recent)]float64{} {
+			b = binary.BigEndian.AppendUint64(b, math.Float64bits(v))
+		}
+	}
+	return b
 }
 
 func appendTerms(b []byte, terms []features.Term) []byte {
@@ -48,6 +56,13 @@ func (p packed) unpack(x *model.Example) error {
 	x.ActionID = d.string()
 	x.Context = d.terms(x.Context[:0])
 	x.Action = d.terms(x.Action[:0])
+	x.Width = int(uint32(d.uvarint()))
+	clear(x.Recent[:])
+	for i := range x.Recent {
+		if len(d.b) > 0 {
+			x.Recent[i] = d.float()
+		}
+	}
 	if d.failed || len(d.b) > 0 {
 		return errPacked
 	}

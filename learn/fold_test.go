@@ -200,6 +200,7 @@ func cleanRun(t *rapid.T, def *Definition, twin *slow, end int64) *loopFold {
 		id := fmt.Sprint("clean", i) // An id can come again once it is forgotten.
 		d := proto.Clone(e.record).(*logv1.Record)
 		d.GetDecision().EventId = id
+		d.TimeUnixNanos = e.opened // The time was later where a clock had gone back.
 		apply(d)
 		if e.activated {
 			apply(at(e.opened, "shop", &logv1.Activation{EventId: id}))

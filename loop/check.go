@@ -110,11 +110,11 @@ func (c *compiler) once(path string) func(entry) bool {
 func (c *compiler) complete(n *node, k *key, path string) {
 	e := n.entry(k.name)
 	known := k.only == "" || n.entry(k.only) != nil && !slices.Contains(n.failed, k.only)
-	meaningful := known && (k.only == "" || n.key(k.only).text == k.onlyValue)
+	meaningful := known && (k.only == "" || slices.Contains(k.onlyValues, n.key(k.only).text))
 	switch {
 	case e != nil && known && !meaningful:
 		c.addf(e.at, "%s has no meaning with %s %s: remove it, or set %s: %s",
-			where(path, k.name), k.only, n.key(k.only).text, k.only, k.onlyValue)
+			where(path, k.name), k.only, n.key(k.only).text, k.only, or(k.onlyValues))
 	case e != nil:
 	case k.kind == objectKind:
 		e := entry{name: k.name, at: n.at, value: &node{at: n.at, form: mapping}}

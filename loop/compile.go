@@ -186,7 +186,7 @@ func (c *compiler) actionFeatures(n *node, s *features.Schema, path string) feat
 }
 
 func (c *compiler) policy(n *node) model.Exploration {
-	p, err := newExploration(n.key("type").text, n.key("gamma").number, n.key("epsilon").number, n.key("floor").number)
+	p, err := newExploration(n)
 	if err != nil {
 		c.addf(n.at, "policy: %v", err)
 	}

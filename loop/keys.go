@@ -29,6 +29,10 @@ const namePattern = `^[a-z0-9][a-z0-9_-]{0,62}$`
 const (
 	fromRequest   = "from_request"
 	squareCB      = "squarecb"
+	ucb           = "ucb"
+	thompson      = "thompson"
+	softmax       = "softmax"
+	bagging       = "bagging"
 	epsilonGreedy = "epsilon_greedy"
 	uniform       = "uniform"
 	vector        = "vector"
@@ -39,7 +43,7 @@ const (
 var (
 	typeWords         = []string{"number", "category", "boolean", vector, "tags"}
 	undeclaredWords   = []string{"infer", "ignore", "reject"}
-	policyWords       = []string{squareCB, epsilonGreedy, uniform}
+	policyWords       = []string{squareCB, thompson, ucb, softmax, bagging, epsilonGreedy, uniform}
 	aggregationWords  = []string{"earliest", "first", "sum", "mean", "min", "max", "last"}
 	modeWords         = []string{"online", "apprentice", "logging_only"}
 	durabilityWords   = []string{"process", "fsync"}
@@ -47,6 +51,7 @@ var (
 	logFallbackWords  = []string{"baseline", "unavailable"}
 	valueShape        = shape{kind: valueKind, typed: "number, text, boolean, list of numbers or of texts"}
 	positiveNumber    = shape{kind: numberKind, typed: "number above 0", limited: true, above: true, min: 0, max: 1e9}
+	factor            = shape{kind: numberKind, typed: "number from 0 to 1e9", limited: true, min: 0, max: 1e9}
 	share             = shape{kind: numberKind, typed: "number from 0 to 1", limited: true, min: 0, max: 1}
 	anyNumber         = shape{kind: numberKind, typed: "number"}
 	contextFieldShape = fieldShape(false)
@@ -73,7 +78,7 @@ func fieldShape(user bool) shape {
 		{name: "default", shape: valueShape,
 			doc:    "Stands in where the value is missing, stale or malformed; of the declared type.",
 			reason: "None: a missing value then adds nothing to an action's score, which is right when nothing is known."},
-		{name: "dim", required: true, only: "type", onlyValue: vector,
+		{name: "dim", required: true, only: "type", onlyValues: []string{vector},
 			shape: shape{kind: integerKind, typed: "whole number from 1 to 255", limited: true, min: 1, max: maxTerms - 1},
 			doc:   "How many numbers the vector has."},
 	}
@@ -121,14 +126,37 @@ var featuresShape = shape{kind: objectKind, keys: []key{
 
 var policyShape = shape{kind: objectKind, keys: []key{
 	{name: "type", shape: words(policyWords), fallback: squareCB,
-		doc:    "`squarecb`: the better an action's score, the likelier, ever more sharply as events are learned from. `epsilon_greedy`: the best score, and with probability `epsilon` any action. `uniform`: every action alike.",
-		reason: "It explores less where the scores are clear, and needs no tuning by the number of actions."},
-	{name: "gamma", shape: positiveNumber, fallback: written(model.DefaultGamma), only: "type", onlyValue: squareCB,
+		doc: "`squarecb`: the better an action's score, the likelier, ever more sharply as events are learned from. `thompson`: as likely as it is, by what is known, that the action is the best. `ucb`: the highest upper bound of a score. `softmax`: in proportion to an exponential of the score. `bagging`: the best score by a replicate of the model; like `epsilon_greedy` without epsilon as long as the model has none. " +
+			"`epsilon_greedy`: the best score, and with probability `epsilon` any action. `uniform`: every action alike. The page exploration.md has the formulas, and which to choose when.",
+		reason: "It explores less where the scores are clear, needs no tuning by the number of actions, and costs nanoseconds."},
+	{name: "gamma", shape: positiveNumber, fallback: written(model.DefaultGamma), only: "type", onlyValues: []string{squareCB},
 		doc:    "How sharply scores decide, in units of the rewards' standard deviation; at most 1e9.",
 		reason: "Best mean reward over several data sets; half or twice as much changes little."},
-	{name: "epsilon", shape: share, fallback: written(model.DefaultEpsilon), only: "type", onlyValue: epsilonGreedy,
+	{name: "optimism", shape: factor, fallback: written(model.DefaultOptimism), only: "type", onlyValues: []string{squareCB, ucb},
+		doc:    "Scores are compared at so many of their standard deviations above what is expected, so that what is less known is tried more. With 0, as expected.",
+		reason: "Theory asks for more than 1; a third to a half of the width earned most over several data sets."},
+	{name: "elimination", shape: positiveNumber, only: "type", onlyValues: []string{squareCB},
+		doc:    "An action gets the floor only when its score and so many standard deviations are below another's score less as many. About 2 or 3 leaves out what is hardly the best; at most 1e9.",
+		reason: "None: no action is left out. Inverse gaps leave bad actions little anyway, and where the world changes an action that was left out comes back late."},
+	{name: "shortlist", shape: shape{kind: integerKind, typed: "whole number from 1 to 1000", limited: true, min: 1, max: maxActions}, only: "type", onlyValues: []string{squareCB},
+		fallback: strconv.Itoa(model.DefaultShortlist),
+		doc:      "Only so many of the best actions share what is above the floor.",
+		reason:   "Of hundreds of actions, little shares add up to much that is spent on bad ones."},
+	{name: "width", shape: factor, fallback: written(model.DefaultWidth), only: "type", onlyValues: []string{thompson},
+		doc:    "Scores are drawn with this share of their standard deviations.",
+		reason: "A third: the whole width explores too much where rewards are rare."},
+	{name: "lambda", shape: positiveNumber, fallback: written(model.DefaultLambda), only: "type", onlyValues: []string{softmax},
+		doc:    "How sharply scores decide: an action that is one standard deviation of the rewards worse is exp(lambda) times less likely; at most 1e9.",
+		reason: "An action that is worse by a quarter of the rewards' standard deviation is a tenth as likely. No value suits all loops: `squarecb` adapts."},
+	{name: "smoothing", shape: factor, fallback: "0", only: "type", onlyValues: []string{bagging},
+		doc:    "Of every event, at least smoothing·√(number of actions / events learned from) is spread evenly.",
+		reason: "The floor is always spread; 1 is what theory asks for."},
+	{name: "epsilon", shape: share, fallback: written(model.DefaultEpsilon), only: "type", onlyValues: []string{epsilonGreedy},
 		doc:    "The share of events in which any action may be chosen.",
 		reason: "One event in twenty pays for learning about the others."},
+	{name: "decay", shape: positiveNumber, only: "type", onlyValues: []string{epsilonGreedy},
+		doc:    "After about so many events `epsilon` begins to fall: it is epsilon·(1 + events / decay)^(-1/3); at most 1e9.",
+		reason: "None: epsilon stays. Where the world changes, what was learned wears out."},
 	{name: "floor", shape: share, fallback: written(model.DefaultFloor),
 		doc:    "The least share of probability that is spread evenly over the permitted actions, whatever the scores: each gets at least floor / number of actions. With 0 the log cannot be used to judge every other policy.",
 		reason: "One event in a hundred is a small price, and every action stays in the log with a known probability."},

@@ -7,27 +7,39 @@ import (
 	"github.com/nextbest/nextbest/model"
 )
 
-// newExploration returns the policy of a file.
-func newExploration(policy string, gamma, epsilon, floor float64) (model.Exploration, error) {
-	switch policy {
+// newExploration returns the policy of a file. Keys that have no meaning with its type have their defaults, or are 0.
+func newExploration(policy *node) (model.Exploration, error) {
+	number := func(name string) float64 { return policy.key(name).number }
+	floor := number("floor")
+	switch name := policy.key("type").text; name {
 	case squareCB:
-		return model.NewSquareCB(gamma, floor)
+		return model.NewOptimisticSquareCB(model.SquareCBOptions{Gamma: number("gamma"), Optimism: number("optimism"),
+			Elimination: number("elimination"), Shortlist: int(number("shortlist")), Floor: floor})
+	case thompson:
+		return model.NewThompson(number("width"), floor)
+	case ucb:
+		return model.NewUCB(number("optimism"), floor)
+	case softmax:
+		return model.NewSoftmax(number("lambda"), floor)
+	case bagging:
+		return model.NewBagging(number("smoothing"), floor)
 	case epsilonGreedy:
-		return model.NewEpsilonGreedy(epsilon, floor)
+		return model.NewDecayingEpsilonGreedy(number("epsilon"), number("decay"), floor)
 	case uniform:
 		return model.NewUniform(floor)
+	default:
+		return nil, fmt.Errorf("no policy is called %q", name)
 	}
-	return nil, fmt.Errorf("no policy is called %q", policy)
 }
 
 // estimatorName names the estimator with everything that its sums depend on beside the examples and the default
 // reward. Change it with them: models are then learned anew from the log.
-const estimatorName = "linear/1"
+const estimatorName = "mixture/1"
 
 // newEstimator returns the constructor of a loop's estimator. An action of which nothing is known is taken to be worth
 // what an event without a reward is.
 func newEstimator(defaultReward float64) func() model.Estimator {
-	return func() model.Estimator { return model.NewLinear(model.LinearOptions{DefaultReward: defaultReward}) }
+	return func() model.Estimator { return model.NewMixture(model.MixtureOptions{DefaultReward: defaultReward}) }
 }
 
 // maxTerms is how many coordinates the estimator has for the request and its user, and again for an action; one is the

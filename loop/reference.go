@@ -54,11 +54,7 @@ func (s *shape) table(b *strings.Builder) {
 func (k *key) documented() string {
 	switch k.kind {
 	case wordKind:
-		quoted := make([]string, len(k.words))
-		for i, w := range k.words {
-			quoted[i] = "`" + w + "`"
-		}
-		return or(quoted)
+		return or(quoted(k.words))
 	case durationKind:
 		return fmt.Sprintf("duration from %s to %s", brief(k.shortest), brief(k.longest))
 	case objectKind:
@@ -74,12 +70,21 @@ func (k *key) documented() string {
 	return k.typed
 }
 
+// quoted returns words as code.
+func quoted(words []string) []string {
+	qs := make([]string, len(words))
+	for i, w := range words {
+		qs[i] = "`" + w + "`"
+	}
+	return qs
+}
+
 func (k *key) defaulted() string {
 	switch {
 	case k.fallback != "":
 		return "`" + k.fallback + "`"
 	case k.required && k.only != "":
-		return "required with " + k.only + " `" + k.onlyValue + "`"
+		return "required with " + k.only + " " + or(quoted(k.onlyValues))
 	case k.required:
 		return "required"
 	case k.derived != "":
@@ -93,7 +98,7 @@ func (k *key) defaulted() string {
 func (k *key) meaning() string {
 	m := k.doc
 	if k.only != "" && !k.required {
-		m = fmt.Sprintf("Only with %s `%s`. %s", k.only, k.onlyValue, m)
+		m = fmt.Sprintf("Only with %s %s. %s", k.only, or(quoted(k.onlyValues)), m)
 	}
 	if k.reason != "" {
 		m += " *Why this default:* " + k.reason

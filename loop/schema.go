@@ -3,6 +3,7 @@ package loop
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -91,11 +92,11 @@ func (s *shape) objectSchema() *jsonschema.Schema {
 	return o
 }
 
-// condition says that a key has a meaning only with another key's value, and is needed there if it is required.
+// condition says that a key has a meaning only with another key's values, and is needed there if it is required.
 func (k *key) condition(of *shape) []*jsonschema.Schema {
-	is := &jsonschema.Schema{Properties: map[string]*jsonschema.Schema{k.only: {Enum: []any{k.onlyValue}}}}
+	is := &jsonschema.Schema{Properties: map[string]*jsonschema.Schema{k.only: wordSchema(k.onlyValues)}}
 	with := *is
-	if of.key(k.only).fallback != k.onlyValue {
+	if !slices.Contains(k.onlyValues, of.key(k.only).fallback) {
 		with.Required = []string{k.only}
 	}
 	all := []*jsonschema.Schema{{If: &jsonschema.Schema{Required: []string{k.name}}, Then: &with}}

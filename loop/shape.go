@@ -48,8 +48,9 @@ type key struct {
 	derived string
 	// doc says what the key is; reason says why the default is what it is, or why there is none.
 	doc, reason string
-	// only names another key of the same object and the value it must have for this key to have a meaning.
-	only, onlyValue string
+	// only names another key of the same object and the values it must have one of for this key to have a meaning.
+	only       string
+	onlyValues []string
 }
 
 // key returns the named key, nil when there is none.

@@ -124,3 +124,10 @@ func (n *numbering) add(id string, most int) {
 	n.ids = append(n.ids, id)
 	n.numbers[id] = int32(len(n.ids))
 }
+
+// setDefault replaces an option that is not set.
+func setDefault[T int | float64](x *T, value T) {
+	if *x <= 0 {
+		*x = value
+	}
+}

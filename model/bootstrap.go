@@ -1,7 +1,6 @@
 package model
 
 import (
-	"encoding/binary"
 	"math"
 
 	"github.com/cespare/xxhash/v2"
@@ -47,16 +46,10 @@ type Bootstrap struct {
 	opts                 BootstrapOptions
 	replicates           []*Gradient
 	sequence             uint64 // settled examples so far
-	settled, provisional rewardSums
+	settled, provisional totals // the examples themselves, each counted once
 }
 
 var _ Estimator = (*Bootstrap)(nil)
-
-// rewardSums are of the examples themselves, each counted once.
-type rewardSums struct {
-	examples int64
-	sums     armCell
-}
 
 // NewBootstrap returns a Bootstrap that has seen nothing.
 func NewBootstrap(opts BootstrapOptions) *Bootstrap {
@@ -94,7 +87,7 @@ func (b *Bootstrap) Provisional(x *Example, reward, weight float64) {
 
 // ClearProvisional implements Estimator.
 func (b *Bootstrap) ClearProvisional() {
-	b.provisional = rewardSums{}
+	b.provisional = totals{}
 	for _, r := range b.replicates {
 		r.ClearProvisional()
 	}
@@ -113,15 +106,6 @@ func (b *Bootstrap) Settle(x *Example, reward, weight float64) {
 			r.Settle(x, reward, weight*times)
 		}
 	}
-}
-
-func (s *rewardSums) add(target, weight float64) {
-	if weight < 0 {
-		s.examples--
-	} else {
-		s.examples++
-	}
-	s.sums.add(armCell{weight, float64(weight * target), float64(float64(weight*target) * target)})
 }
 
 // contentKey is a hash of an example.
@@ -176,13 +160,9 @@ func (b *Bootstrap) Merge(o *Bootstrap) error {
 	return nil
 }
 
-func (s *rewardSums) merge(o rewardSums) {
-	s.examples += o.examples
-	s.sums.add(o.sums)
-}
-
-// appendBinary appends the sums: the number of examples, then weight, reward and squares.
-func (s *rewardSums) appendBinary(b []byte) []byte {
-	b = binary.AppendVarint(b, s.examples)
-	return appendFloat(appendFloat(appendFloat(b, s.sums.weight), s.sums.reward), s.sums.squares)
+func (t *totals) merge(o totals) {
+	t.examples += o.examples
+	t.weight += o.weight
+	t.reward += o.reward
+	t.squares += o.squares
 }

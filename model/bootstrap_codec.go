@@ -66,7 +66,7 @@ func (b *Bootstrap) UnmarshalBinary(data []byte) error {
 	seed, resampling := d.uvarint(), d.uvarint()
 	m := NewBootstrap(b.opts)
 	m.sequence = d.uvarint()
-	m.settled, m.provisional = d.rewardSums(), d.rewardSums()
+	m.settled, m.provisional = d.totals(), d.totals()
 	n := d.count(1)
 	if d.err == nil && (seed != b.opts.Seed || resampling != uint64(b.opts.Resampling) || n != b.opts.Replicates) {
 		return fmt.Errorf("read ensemble: it has seed %d, resampling %d, %d replicates; the options say %d, %d, %d",
@@ -85,8 +85,4 @@ func (b *Bootstrap) UnmarshalBinary(data []byte) error {
 	}
 	*b = *m
 	return nil
-}
-
-func (d *decoder) rewardSums() rewardSums {
-	return rewardSums{examples: d.varint(), sums: armCell{d.float(), d.float(), d.float()}}
 }

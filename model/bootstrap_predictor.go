@@ -10,7 +10,7 @@ import (
 // bootstrapPredictor is one predictor per replicate.
 type bootstrapPredictor struct {
 	replicated []Predictor
-	all        rewardSums
+	all        totals
 }
 
 // Predictor implements Estimator.
@@ -26,7 +26,7 @@ func (b *Bootstrap) Predictor() (Predictor, error) {
 	return p, nil
 }
 
-func (b *Bootstrap) all() rewardSums {
+func (b *Bootstrap) all() totals {
 	all := b.settled
 	all.merge(b.provisional)
 	return all
@@ -36,7 +36,7 @@ func (b *Bootstrap) all() rewardSums {
 func (p *bootstrapPredictor) Estimate(dst []Estimate, context features.Set, candidates []Candidate) []Estimate {
 	scores, n := p.replicates(context, candidates), len(p.replicated)
 	for i := range candidates {
-		dst = append(dst, summary(scores[i*n:(i+1)*n]))
+		dst = append(dst, summary(scores[i*n:(i+1)*n:(i+1)*n]))
 	}
 	return dst
 }
@@ -55,7 +55,7 @@ func (p *bootstrapPredictor) replicates(context features.Set, candidates []Candi
 	return scores
 }
 
-// summary is the mean and the variance of one candidate's scores.
+// summary is the mean and the variance of one candidate's scores, which it keeps.
 func summary(scores []float64) Estimate {
 	sum, squares, n := 0.0, 0.0, float64(len(scores))
 	for _, s := range scores {
@@ -64,7 +64,7 @@ func summary(scores []float64) Estimate {
 	for _, s := range scores {
 		squares += float64((s - sum/n) * (s - sum/n))
 	}
-	return Estimate{Mean: sum / n, Variance: squares / (n - 1)}
+	return Estimate{Mean: sum / n, Variance: squares / (n - 1), Replicates: scores}
 }
 
 // Events implements Predictor.
@@ -73,11 +73,13 @@ func (p *bootstrapPredictor) Events() uint64 { return uint64(max(0, p.all.exampl
 // RewardDeviation implements Predictor.
 func (p *bootstrapPredictor) RewardDeviation() float64 { return p.all.deviation() }
 
-func (s *rewardSums) deviation() float64 {
-	if !(s.sums.weight > 1) {
+// deviation returns the rewards' standard deviation, 0 before there are two.
+func (t *totals) deviation() float64 {
+	if !(t.weight > 1) {
 		return 0
 	}
-	return math.Sqrt(s.sums.scatter() / s.sums.weight)
+	mean := t.reward / t.weight
+	return math.Sqrt(max(0, t.squares/t.weight-float64(mean*mean)))
 }
 
 // Live returns a predictor that is always at what was learned last, without a copy. It is for the goroutine that calls

@@ -62,7 +62,7 @@ func TestEnsembleKnowsWhatItDoesNotKnow(t *testing.T) {
 func TestEnsembleIsTheSameHoweverOperated(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := BootstrapOptions{Gradient: GradientOptions{Bits: 7}, Replicates: 3, Seed: 5}
-		b, plain, w := NewBootstrap(o), NewBootstrap(o), newWorld(rapid.Uint64().Draw(t, "seed"))
+		b, plain, w := NewBootstrap(o), NewBootstrap(o), newWideWorld(rapid.Uint64().Draw(t, "seed"))
 		settled := NewBootstrap(o)
 		var open []Example
 		for range rapid.IntRange(1, 20).Draw(t, "steps") {
@@ -170,7 +170,7 @@ func FuzzBootstrapUnmarshal(f *testing.F) {
 		if m.UnmarshalBinary(data) != nil {
 			return
 		}
-		must(m.Predictor()).Estimate(nil, newWorld(2).context(), newWorld(2).actions(2))
+		must(m.Predictor()).Estimate(nil, newWideWorld(2).context(), newWideWorld(2).actions(2))
 		if err := m.UnmarshalBinary(must(m.AppendBinary(nil))); err != nil {
 			t.Errorf("what was read cannot be read again: %v", err)
 		}

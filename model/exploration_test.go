@@ -5,66 +5,139 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"gonum.org/v1/gonum/stat/distuv"
 	"pgregory.net/rapid"
 )
 
-// policies returns one of each kind.
-func policies(epsilon, gamma, floor float64) []Exploration {
+// policies returns one of each kind, squarecb in several forms. Scale is in turn each policy's factor.
+func policies(epsilon, scale, floor float64) []Exploration {
 	return []Exploration{
-		must(NewUniform(floor)), must(NewEpsilonGreedy(epsilon, floor)), must(NewSquareCB(gamma, floor)),
+		must(NewUniform(floor)), must(NewEpsilonGreedy(epsilon, floor)), must(NewDecayingEpsilonGreedy(epsilon, 100*scale, floor)),
+		must(NewSquareCB(scale, floor)),
+		must(NewOptimisticSquareCB(SquareCBOptions{Gamma: scale, Optimism: 0.4, Floor: floor})),
+		must(NewOptimisticSquareCB(SquareCBOptions{Gamma: scale, Optimism: 0.4, Elimination: 2, Shortlist: 3, Floor: floor})),
+		must(NewOptimisticSquareCB(SquareCBOptions{Gamma: 1, Optimism: scale, Elimination: scale, Floor: floor})),
+		must(NewUCB(scale, floor)), must(NewThompson(scale, floor)), must(NewSoftmax(scale, floor)),
+		must(NewBagging(0, floor)), must(NewBagging(scale, floor)),
 	}
 }
 
-// TestProbabilitiesAreDistributions holds what every policy promises, over means that tie, are absurd or not numbers.
+// TestProbabilitiesAreDistributions holds what every policy promises, over estimates that tie, are absurd or no numbers.
 func TestProbabilitiesAreDistributions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		mean := rapid.OneOf(
-			rapid.SampledFrom([]float64{0, 0, 1, -1, 1e-300, 1e300, -1e300, math.MaxFloat64, math.NaN(), math.Inf(1), math.Inf(-1)}),
-			rapid.Float64Range(-1, 1))
+		absurd := rapid.SampledFrom([]float64{0, 0, 1, -1, 1e-300, 1e300, -1e300, math.MaxFloat64, math.NaN(), math.Inf(1), math.Inf(-1)})
+		mean := rapid.OneOf(absurd, rapid.Float64Range(-1, 1))
+		variance := rapid.OneOf(rapid.Just(0.0), absurd, rapid.Float64Range(0, 1))
+		replicates := rapid.IntRange(0, 3).Draw(t, "replicates")
 		var es []Estimate
 		for _, m := range rapid.SliceOfN(mean, 1, 60).Draw(t, "means") {
-			es = append(es, Estimate{Mean: m})
+			es = append(es, Estimate{m, variance.Draw(t, "variance"), rapid.SliceOfN(mean, replicates, replicates).Draw(t, "replicates")})
 		}
+		es = append(es, es[0]) // there is always a tie
 		share := rapid.OneOf(rapid.Just(0.0), rapid.Just(1.0), rapid.Float64Range(0, 1))
 		floor := share.Draw(t, "floor")
 		deviation := rapid.SampledFrom([]float64{0, 1e-300, 0.3, 1e12, 1e300}).Draw(t, "deviation")
 		n := rapid.SampledFrom([]uint64{0, 1, 1000, math.MaxUint64}).Draw(t, "n")
-		gamma := rapid.SampledFrom([]float64{0, 1e-9, 5, 1e6, 1e300}).Draw(t, "gamma")
-		for _, e := range policies(share.Draw(t, "epsilon"), gamma, floor) {
+		scale := rapid.SampledFrom([]float64{0, 1e-9, 5, 1e6, 1e300}).Draw(t, "scale")
+		for _, e := range policies(share.Draw(t, "epsilon"), scale, floor) {
 			p := make([]float64, len(es))
 			e.Probabilities(p, es, deviation, n)
 			checkDistribution(t, e, p, floor)
+			if first, last := p[0], p[len(p)-1]; math.Abs(first-last) > 1e-12 {
+				t.Fatalf("%s: the same estimate has %g and %g", e, first, last)
+			}
 		}
 	})
 }
 
 func checkDistribution(t interface{ Fatalf(string, ...any) }, e Exploration, p []float64, floor float64) {
-	sum := 0.0
+	sum, lost := 0.0, 0.0 // Neumaier's sum
 	for _, x := range p {
-		if !(x >= floor/float64(len(p))*(1-1e-12)) || x > 1 {
+		if !(x >= floor/float64(len(p))*(1-1e-10)) || x > 1 {
 			t.Fatalf("%s: probability %g of %d actions", e, x, len(p))
 		}
-		sum += x
+		s := sum + x
+		lost += max(sum, x) - s + min(sum, x)
+		sum = s
 	}
-	if math.Abs(sum-1) > 1e-12 {
+	if sum += lost; math.Abs(sum-1) > 1e-12 {
 		t.Fatalf("%s: probabilities of %d actions sum to 1%+g", e, len(p), sum-1)
 	}
 }
 
-func TestManyActions(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(1, 1))
-	for _, k := range []int{1, 2, 1000, 100_000} {
-		es, p := make([]Estimate, k), make([]float64, k)
-		for i := range es {
-			es[i].Mean = rnd.NormFloat64()
+// TestWhatIsNoNumberIsAtTheBottom: an action without a finite mean gets the floor only, unless none has one.
+func TestWhatIsNoNumberIsAtTheBottom(t *testing.T) {
+	const floor = 0.03
+	for _, e := range policies(0, 50, floor) {
+		for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+			es, p := []Estimate{{bad, 1, []float64{bad}}, {-5, 0.01, []float64{-5}}, {bad, bad, []float64{bad}}}, make([]float64, 3)
+			e.Probabilities(p, es, 1, 1_000_000)
+			smoothed := e == must(NewBagging(50, floor)) || e == must(NewUniform(floor))
+			if !smoothed && (math.Abs(p[0]-floor/3) > 1e-6 || math.Abs(p[2]-floor/3) > 1e-6) {
+				t.Errorf("%s gives %v beside a mean of %g", e, p, bad)
+			}
+			es[1] = es[0]
+			if e.Probabilities(p, es, 1, 1_000_000); math.Abs(p[0]-1./3) > 1e-12 || math.Abs(p[1]-1./3) > 1e-12 {
+				t.Errorf("%s gives %v to means of %g", e, p, bad)
+			}
 		}
-		for _, e := range policies(0.1, 5, DefaultFloor) {
+	}
+}
+
+// manyEstimates returns estimates of one world in which about one action in twenty can be the best.
+func manyEstimates(k int) []Estimate {
+	rnd := rand.New(rand.NewPCG(1, 1))
+	es := make([]Estimate, k)
+	for i := range es {
+		es[i] = Estimate{Mean: rnd.NormFloat64(), Variance: 0.1 + rnd.Float64(), Replicates: make([]float64, 10)}
+		for r := range es[i].Replicates {
+			es[i].Replicates[r] = es[i].Mean + math.Sqrt(es[i].Variance)*rnd.NormFloat64()
+		}
+	}
+	return es
+}
+
+func TestManyActions(t *testing.T) {
+	for _, k := range []int{1, 2, 64, 65, 1000, 100_000} {
+		es, p := manyEstimates(k), make([]float64, k)
+		for _, e := range policies(0.1, 0.5, DefaultFloor) {
 			for _, n := range []uint64{0, 10_000} {
 				e.Probabilities(p, es, 1, n)
 				checkDistribution(t, e, p, DefaultFloor)
 			}
+		}
+	}
+}
+
+// TestTimeIsAboutLinear: ten times as many actions take about ten times as long, 40 at most, in the best of 5 runs.
+func TestTimeIsAboutLinear(t *testing.T) {
+	es, p := manyEstimates(100_000), make([]float64, 100_000)
+	best := func(e Exploration, k, calls int) time.Duration {
+		least := time.Duration(math.MaxInt64)
+		for range 5 {
+			start := time.Now()
+			for range calls {
+				e.Probabilities(p[:k], es[:k], 1, 10_000)
+			}
+			least = min(least, time.Since(start))
+		}
+		return least
+	}
+	for _, e := range policies(0.1, 0.5, DefaultFloor) {
+		if few, many := best(e, 10_000, 10)/10, best(e, 100_000, 1); many > 40*few {
+			t.Errorf("%s: 100,000 actions take %.0f times as long as 10,000", e, float64(many)/float64(few))
+		}
+	}
+}
+
+// TestFewActionsAllocateNothing is the allocation budget of a decision among 64 actions.
+func TestFewActionsAllocateNothing(t *testing.T) {
+	es, p := manyEstimates(64), make([]float64, 64)
+	for _, e := range append(policies(0.1, 0.5, DefaultFloor), DefaultExploration()) {
+		if n := testing.AllocsPerRun(100, func() { e.Probabilities(p, es, 1, 10_000) }); n != 0 {
+			t.Errorf("%s: %g allocations", e, n)
 		}
 	}
 }
@@ -111,19 +184,32 @@ func TestSquareCBIsThePapersFormula(t *testing.T) {
 
 func TestParametersAreChecked(t *testing.T) {
 	for _, bad := range []float64{-0.1, 1.1, math.NaN(), math.Inf(1)} {
-		if _, err := NewEpsilonGreedy(bad, 0); err == nil {
-			t.Errorf("epsilon %g was taken", bad)
-		}
-		if _, err := NewUniform(bad); err == nil {
-			t.Errorf("floor %g was taken", bad)
+		for name, err := range map[string]error{
+			"epsilon": second(NewEpsilonGreedy(bad, 0)), "floor of epsilon_greedy": second(NewEpsilonGreedy(0, bad)),
+			"floor of uniform": second(NewUniform(bad)), "floor of squarecb": second(NewSquareCB(1, bad)),
+			"floor of ucb": second(NewUCB(1, bad)), "floor of thompson": second(NewThompson(1, bad)),
+			"floor of softmax": second(NewSoftmax(1, bad)), "floor of bagging": second(NewBagging(1, bad)),
+		} {
+			if err == nil {
+				t.Errorf("%s %g was taken", name, bad)
+			}
 		}
 	}
 	for _, bad := range []float64{-1, math.NaN(), math.Inf(1)} {
-		if _, err := NewSquareCB(bad, 0); err == nil {
-			t.Errorf("gamma %g was taken", bad)
+		for name, err := range map[string]error{
+			"gamma": second(NewSquareCB(bad, 0)), "decay": second(NewDecayingEpsilonGreedy(0, bad, 0)), "width": second(NewThompson(bad, 0)),
+			"optimism of squarecb": second(NewOptimisticSquareCB(SquareCBOptions{Optimism: bad})), "optimism of ucb": second(NewUCB(bad, 0)),
+			"elimination": second(NewOptimisticSquareCB(SquareCBOptions{Elimination: bad})), "lambda": second(NewSoftmax(bad, 0)),
+			"smoothing": second(NewBagging(bad, 0)), "shortlist": second(NewOptimisticSquareCB(SquareCBOptions{Shortlist: -1})),
+		} {
+			if err == nil {
+				t.Errorf("%s %g was taken", name, bad)
+			}
 		}
 	}
 }
+
+func second(_ Exploration, err error) error { return err }
 
 func TestDrawAtTheEdges(t *testing.T) {
 	almost1 := math.Nextafter(1, 0)

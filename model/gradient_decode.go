@@ -30,7 +30,7 @@ func (d *decoder) moments() moments {
 	for range n {
 		by := d.uvarint()
 		last += by
-		k := moment{index: int32(last), weight: d.float(), mean: d.float(), square: d.float()}
+		k := numberMoment{index: int32(last), weight: d.float(), mean: d.float(), square: d.float()}
 		if by == 0 || by > math.MaxInt32 || last > math.MaxInt32 || last&1 == 0 || k.weight < 0 || k.square < 0 {
 			d.fail()
 			return m

@@ -8,13 +8,13 @@ import (
 // moments are running means and variances of numbers by the index of their term: an open hash table of a power of two,
 // half empty, so that a copy is one copy of memory. What it holds, not where, is the state.
 type moments struct {
-	slots []moment
+	slots []numberMoment
 	used  int
 	lent  bool // slots is in others' hands: copy before writing
 }
 
-// moment is West's (1979) weighted form of Welford's sums, which may be taken out of again.
-type moment struct {
+// numberMoment is West's (1979) weighted form of Welford's sums, which may be taken out of again.
+type numberMoment struct {
 	index  int32 // 0 for an empty slot: numeric terms have odd indices
 	weight float64
 	mean   float64
@@ -31,7 +31,7 @@ const (
 )
 
 // find returns the moment of a term, or nil.
-func (m *moments) find(index int32) *moment {
+func (m *moments) find(index int32) *numberMoment {
 	if len(m.slots) == 0 {
 		return nil
 	}
@@ -57,16 +57,16 @@ func (m *moments) add(index int32, v, weight float64) {
 		if m.used == maxNumbers || weight <= 0 {
 			return
 		}
-		k = m.insert(moment{index: index})
+		k = m.insert(numberMoment{index: index})
 	}
 	k.add(v, weight)
 }
 
 // insert takes in a moment whose index is new.
-func (m *moments) insert(k moment) *moment {
+func (m *moments) insert(k numberMoment) *numberMoment {
 	if 2*(m.used+1) > len(m.slots) {
 		old := m.slots
-		m.slots, m.used = make([]moment, max(16, 2*len(old))), 0
+		m.slots, m.used = make([]numberMoment, max(16, 2*len(old))), 0
 		for i := range old {
 			if old[i].index != 0 {
 				m.insert(old[i])
@@ -83,21 +83,21 @@ func (m *moments) insert(k moment) *moment {
 }
 
 // sorted returns the moments by index.
-func (m *moments) sorted() []moment {
-	out := make([]moment, 0, m.used)
+func (m *moments) sorted() []numberMoment {
+	out := make([]numberMoment, 0, m.used)
 	for i := range m.slots {
 		if m.slots[i].index != 0 {
 			out = append(out, m.slots[i])
 		}
 	}
-	slices.SortFunc(out, func(a, b moment) int { return int(a.index) - int(b.index) })
+	slices.SortFunc(out, func(a, b numberMoment) int { return int(a.index) - int(b.index) })
 	return out
 }
 
-func (k *moment) add(v, weight float64) {
+func (k *numberMoment) add(v, weight float64) {
 	n := k.weight + weight
 	if !(n > 0) {
-		*k = moment{index: k.index}
+		*k = numberMoment{index: k.index}
 		return
 	}
 	d := v - k.mean
@@ -121,7 +121,7 @@ func (m *moments) merge(o *moments) {
 	}
 }
 
-func (k *moment) merge(b moment) {
+func (k *numberMoment) merge(b numberMoment) {
 	n := k.weight + b.weight
 	if !(n > 0) {
 		return
@@ -133,7 +133,7 @@ func (k *moment) merge(b moment) {
 }
 
 // standardise returns how many deviations v is above the mean, 0 when they are too few or too small to say.
-func (k *moment) standardise(v float64) float64 {
+func (k *numberMoment) standardise(v float64) float64 {
 	if k.weight <= 0 {
 		return 0
 	}

@@ -12,50 +12,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-// linearWorld has rewards that are linear in three numbers and a text, differently by action, with noise of 0.1. unit
-// scales the numbers, scale and offset the rewards.
-type linearWorld struct {
-	rnd   *rand.Rand
-	units [3]float64
-}
-
-func newLinearWorld(seed uint64, units [3]float64) *linearWorld {
-	return &linearWorld{rand.New(rand.NewPCG(seed, 7)), units}
-}
-
-func (w *linearWorld) next() (context features.Set, action Candidate, mean, reward float64) {
-	id, city := w.rnd.IntN(4), w.rnd.IntN(3)
-	fs := []features.Feature{{Name: "city", Value: features.TextValue(fmt.Sprint("c", city))}}
-	mean = float64(id*city) / 4
-	for i, unit := range w.units {
-		x := w.rnd.NormFloat64()
-		mean += x * float64((id*(i+2))%3-1) / 2
-		fs = append(fs, features.Feature{Name: fmt.Sprint("x", i), Value: features.NumberValue(unit * (x + 3))})
-	}
-	return must(features.NewSet(fs)), Candidate{ID: fmt.Sprint("a", id)}, mean, mean + 0.1*w.rnd.NormFloat64()
-}
-
-// teach has e learn n examples, with rewards times scale plus offset.
-func teach(e Estimator, w *linearWorld, n int, scale, offset float64) {
-	for range n {
-		c, a, _, r := w.next()
-		e.Observe(c, []Candidate{a})
-		x := e.Encode(c, a)
-		e.Settle(&x, scale*r+offset, 1)
-	}
-}
-
-// meanSquaredError is of expectations, over 1,000 new requests.
-func meanSquaredError(p Predictor, w *linearWorld, scale, offset float64) (mse, variance float64) {
-	for range 1000 {
-		c, a, mean, _ := w.next()
-		d := (p.Estimate(nil, c, []Candidate{a})[0].Mean-offset)/scale - mean
-		mse += d * d / 1000
-		variance += mean * mean / 1000
-	}
-	return mse, variance
-}
-
 // TestGradientLearnsALinearWorld asks for a hundredth of what there is to explain after 4,000 examples, whatever the
 // units of features and rewards. It is at 0.002; the seed is fixed.
 func TestGradientLearnsALinearWorld(t *testing.T) {
@@ -304,7 +260,7 @@ func TestMergedGradientKnowsBoth(t *testing.T) {
 func TestGradientIsTheSameHoweverOperated(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := GradientOptions{Bits: 8, MaxPairs: rapid.SampledFrom([]int{0, 100}).Draw(t, "pairs")}
-		g, plain, w := NewGradient(o), NewGradient(o), newWorld(rapid.Uint64().Draw(t, "seed"))
+		g, plain, w := NewGradient(o), NewGradient(o), newWideWorld(rapid.Uint64().Draw(t, "seed"))
 		var published []Predictor
 		var bytesThen [][]byte
 		var xs []Example
@@ -355,7 +311,7 @@ func TestGradientIsTheSameHoweverOperated(t *testing.T) {
 func TestGradientRoundTrip(t *testing.T) {
 	g := NewGradient(GradientOptions{Bits: 7})
 	teach(g, newLinearWorld(1, [3]float64{1, 1, 1}), 20, 1, 0)
-	x := g.Encode(newWorld(1).context(), Candidate{ID: "a"})
+	x := g.Encode(newWideWorld(1).context(), Candidate{ID: "a"})
 	g.Provisional(&x, 1, 1)
 	state := must(g.AppendBinary(nil))
 	m := NewGradient(GradientOptions{Bits: 7})
@@ -421,7 +377,7 @@ func FuzzGradientUnmarshal(f *testing.F) {
 		if m.UnmarshalBinary(b) != nil {
 			return
 		}
-		must(m.Predictor()).Estimate(nil, newWorld(2).context(), newWorld(2).actions(2))
+		must(m.Predictor()).Estimate(nil, newWideWorld(2).context(), newWideWorld(2).actions(2))
 		if err := m.UnmarshalBinary(must(m.AppendBinary(nil))); err != nil {
 			t.Errorf("what was read cannot be read again: %v", err)
 		}

@@ -187,7 +187,7 @@ func TestGradientIsItsTwin(t *testing.T) {
 		{Bits: 24}, {Bits: 24, DefaultReward: 4, MaxPairs: 1000, Rate: 0.3, Memory: 10}, {Bits: 24, Loss: Logistic, DefaultReward: 0.1},
 	} {
 		t.Run(fmt.Sprintf("loss %d, %d pairs", o.Loss, o.MaxPairs), func(t *testing.T) {
-			g, twin, w := NewGradient(o), newSlowGradient(o), newWorld(11)
+			g, twin, w := NewGradient(o), newSlowGradient(o), newWideWorld(11)
 			rnd := rand.New(rand.NewPCG(2, 2))
 			for range 120 {
 				c, as := w.context(), w.actions(3)
@@ -236,5 +236,12 @@ func TestStepsAreInvariantToWeights(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func near(t *testing.T, what string, got, want, tolerance float64) {
+	t.Helper()
+	if !(math.Abs(got-want) <= tolerance*(1+math.Abs(want))) {
+		t.Errorf("%s is %.12g, the twin says %.12g", what, got, want)
 	}
 }

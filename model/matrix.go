@@ -6,29 +6,19 @@ import "math"
 // every machine: each has one order of summation, and conversions to float64 forbid fused multiply-add. Matrices are
 // row-major and square, of dimension n.
 
-// dot returns Σ xᵢ·yᵢ over the length of x, in four interleaved sums.
-func dot(x, y []float64) float64 {
-	var a, b, c, d float64
-	y = y[:len(x)]
-	i := 0
-	for ; i+4 <= len(x); i += 4 {
-		a += float64(x[i] * y[i])
-		b += float64(x[i+1] * y[i+1])
-		c += float64(x[i+2] * y[i+2])
-		d += float64(x[i+3] * y[i+3])
+// addTo adds src to the longer dst.
+func addTo(dst, src []float64) {
+	for i, x := range src {
+		dst[i] += x
 	}
-	for ; i < len(x); i++ {
-		a += float64(x[i] * y[i])
-	}
-	return (a + b) + (c + d)
 }
 
-// axpy adds a·x to y over the length of x.
-func axpy(y []float64, a float64, x []float64) {
-	y = y[:len(x)]
-	for i, v := range x {
-		y[i] += float64(a * v)
+// grow returns v with at least n elements, new ones zero.
+func grow(v []float64, n int) []float64 {
+	if n <= len(v) {
+		return v
 	}
+	return append(v, make([]float64, n-len(v))...)
 }
 
 // cholesky replaces the lower triangle of m by its factor L with m = L·Lᵀ. It reports false when m is not positive
@@ -75,4 +65,14 @@ func solve(l []float64, n int, b []float64) {
 		b[i] /= l[i*n+i]
 		axpy(b[:i], -b[i], l[i*n:i*n+i])
 	}
+}
+
+// product returns m·v for a square m.
+func product(m, v []float64) []float64 {
+	n := len(v)
+	w := make([]float64, n)
+	for i := range w {
+		w[i] = dot(m[i*n:i*n+n], v)
+	}
+	return w
 }

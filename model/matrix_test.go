@@ -37,10 +37,10 @@ func TestMatrixRoutines(t *testing.T) {
 		solve(l, n, got)
 		invert(l, make([]float64, n*n), n)
 		for i := range n {
-			near(t, "solution", got[i], x.AtVec(i), 1e-9)
-			near(t, "product", product(l, b)[i], x.AtVec(i), 1e-9)
+			agree(t, "solution", got[i], x.AtVec(i))
+			agree(t, "product", product(l, b)[i], x.AtVec(i))
 			for j := range n {
-				near(t, "inverse", l[i*n+j], inverse.At(i, j), 1e-9)
+				agree(t, "inverse", l[i*n+j], inverse.At(i, j))
 			}
 		}
 	}

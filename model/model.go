@@ -11,6 +11,9 @@ import "github.com/nextbest/nextbest/features"
 type Estimate struct {
 	Mean     float64 // expected reward
 	Variance float64 // of the mean, in the reward's unit squared; 0 when the estimator has none
+	// Replicates are the expected rewards by the replicates of a bootstrap, in their order; nil when the estimator has
+	// none. Explorations only read them.
+	Replicates []float64
 }
 
 // Candidate is an action as a model sees it.
@@ -22,8 +25,10 @@ type Candidate struct {
 // Example is one decision's served action with what was known about it, encoded.
 type Example struct {
 	ActionID string
-	Context  []features.Term // of the request and the user
-	Action   []features.Term // of the served action
+	Context  []features.Term      // of the request and the user
+	Action   []features.Term      // of the served action
+	Recent   [recentTerms]float64 // how recent events had turned out, when the example was encoded
+	Width    int                  // how many columns the estimator had then
 }
 
 // Predictor is an immutable state of a model, safe for concurrent use.

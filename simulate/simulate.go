@@ -1,45 +1,89 @@
-// Package simulate plays a policy against data whose best actions are known, to see what it would have earned.
+// Package simulate plays policies against worlds whose rewards are known or logged, to see what they would have earned.
 //
-// A Multiclass file is read in its order, and no row is seen before its round: the policy ranks all actions with a
-// model of the rows before, one action is drawn, its reward alone is shown and learned, then comes the next row. What
-// is reported is the average of all rewards, from the first round on. The same data, policy and seed give the same
-// result on every run.
+// A World hands out rounds, one after another: what is known of a visitor, the actions to choose from, and the reward
+// of the one that is chosen. No round is seen before its turn: the policy ranks all actions with a model of the rounds
+// before, one action is drawn, its reward alone is shown and learned, then comes the next. What is reported is the
+// average of all rewards, from the first round on.
+//
+//	Multiclass ─┐                        ┌─ rewards arrive later (Delayed), mean something else (Flipped),
+//	Synthetic  ─┼─► World ─► scenarios ──┤  actions come later (NewActions)
+//	ABN        ─┘                        └─► Run: rank ► draw ► reward ► queue ► learn
+//	Logged ────────────────────────────────► Replay: the same player, over somebody else's decisions
+//
+// The same world, policy and seed give the same result on every run, on one goroutine and on several.
 package simulate
 
 import (
-	"context"
-	"fmt"
-	"strconv"
-	"time"
-
 	"github.com/nextbest/nextbest/features"
 	"github.com/nextbest/nextbest/model"
 )
 
+// World is what a policy is played against. It is for a single goroutine, and draws whatever is random in a round when
+// the round begins: what the policy does changes nothing for later rounds, and all policies meet the same world.
+type World interface {
+	// Next begins a round, counted from 0, and returns what is known of the visitor and the actions to choose from.
+	// Both are valid until the next call.
+	Next(round int) (context features.Set, actions []model.Candidate)
+	// Expected appends the expected reward of each of the round's actions to dst, which no policy gets to see.
+	Expected(dst []float64) []float64
+	// Reward returns what the round's action number i pays, and how many rounds later than at once that is known.
+	Reward(i int) (reward float64, delay int)
+}
+
+// Live is an estimator whose predictor follows it: every round sees the newest model, and none needs to be made.
+type Live interface {
+	// Live returns the predictor, for the estimator's own goroutine; nil when there is none after all.
+	Live() model.Predictor
+}
+
 // Policy is what is simulated.
 type Policy struct {
-	Name        string
-	Exploration model.Exploration
-	Estimator   model.Estimator // it has seen nothing; the run uses it up
+	Name         string
+	Exploration  model.Exploration
+	NewEstimator func() model.Estimator // one that has seen nothing; a run uses it up
 }
 
 // Options are the choices of a run.
 type Options struct {
-	Rounds   int    // at most; 0 means all rows
+	Rounds   int    // to play, at least 1
 	Seed     uint64 // of the draws
-	Progress func() // called after every round; may be nil
+	Batch    int    // rewards are learned, and the model renewed, every so many rounds; 0 and 1: every round
+	Progress func() // called after every round, on the run's goroutine; may be nil
 }
 
 // Result is what a run earned.
 type Result struct {
 	Rounds        int
-	Actions       int
+	Actions       int // that were ever there to choose from
 	AverageReward float64
-	First         []Point       // the averages of the first rounds, for the numbers of rounds that the run reached
-	BestConstant  float64       // the average reward of the best single action, known in hindsight
-	Learn         time.Duration // spent in learning, fits included
-	Predict       time.Duration // spent in scores, probabilities and draws
-	Fits          int
+	First         []Point   // the averages of the first rounds, for the numbers of rounds that the run reached
+	Halves        []float64 // the average of each half; nil below 2 rounds
+	Tenths        []float64 // the average of each tenth; nil below 10 rounds
+	Curve         []Bin     // the run in at most 200 equal parts
+
+	Expected     *Expectations // nil when nobody knows what was expected, as in a log
+	Uniform      float64       // what a uniform choice earns: expected, or estimated from a log
+	BestConstant float64       // what the best single action earns, known in hindsight: expected, or estimated from a log
+	Logged       *LoggedResult // of Replay
+	Tests        *TestsResult  // of ABN.Run
+	Outstanding  int           // rewards that were to arrive after the end
+
+	Time Time
+	Fits int // models made; 0 when the estimator is Live
+}
+
+// Expectations compare a run by expected rewards, which have no noise but that of the decisions.
+type Expectations struct {
+	Got    float64 // average expected reward of the actions chosen
+	Oracle float64 // of the best action of each round
+}
+
+// Share returns how much of the possible gain was made: 0 is the uniform choice, 1 the oracle.
+func (r *Result) Share() float64 {
+	if r.Expected == nil || r.Expected.Oracle == r.Uniform {
+		return 0
+	}
+	return (r.Expected.Got - r.Uniform) / (r.Expected.Oracle - r.Uniform)
 }
 
 // Point is the average reward of the first rounds.
@@ -48,107 +92,9 @@ type Point struct {
 	AverageReward float64
 }
 
-// milestones are the rounds after which the average is kept: how fast a policy learns shows early.
-var milestones = [...]int{500, 1000, 2000}
-
-// refitEvery is the share by which the events must have grown since the last fit before the next one, so that the
-// number of fits grows with the logarithm of the rounds. Up to 200 events every event is fitted.
-const refitEvery = 0.005
-
-// run is the state of one replay.
-type run struct {
-	data        *Multiclass
-	policy      Policy
-	seed        uint64
-	actions     []model.Candidate
-	context     features.Set
-	estimates   []model.Estimate
-	probability []float64
-	predictor   model.Predictor
-	fitted      int // rounds learned from at the last fit
-	result      Result
-}
-
-// Run replays data. It ends early with ctx's error.
-func Run(ctx context.Context, data *Multiclass, policy Policy, o Options) (*Result, error) {
-	total := len(data.Labels)
-	if o.Rounds > 0 {
-		total = min(total, o.Rounds)
-	}
-	r := newRun(data, policy, o.Seed)
-	reward, counts := 0, make([]int, data.Actions)
-	for i := range total {
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("simulate round %d: %w", i+1, err)
-		}
-		won, err := r.round(i)
-		if err != nil {
-			return nil, fmt.Errorf("simulate round %d: %w", i+1, err)
-		}
-		reward += won
-		counts[data.Labels[i]]++
-		for _, m := range milestones {
-			if i+1 == m {
-				r.result.First = append(r.result.First, Point{m, float64(reward) / float64(m)})
-			}
-		}
-		if o.Progress != nil {
-			o.Progress()
-		}
-	}
-	best := 0
-	for _, n := range counts {
-		best = max(best, n)
-	}
-	r.result.Rounds, r.result.Actions = total, data.Actions
-	r.result.AverageReward = float64(reward) / float64(total)
-	r.result.BestConstant = float64(best) / float64(total)
-	return &r.result, nil
-}
-
-func newRun(data *Multiclass, policy Policy, seed uint64) *run {
-	r := &run{data: data, policy: policy, seed: seed, probability: make([]float64, data.Actions), fitted: -1}
-	for a := range data.Actions {
-		r.actions = append(r.actions, model.Candidate{ID: strconv.Itoa(a)})
-	}
-	return r
-}
-
-// round plays row i and returns its reward.
-func (r *run) round(i int) (int, error) {
-	start := time.Now()
-	if err := r.fit(i); err != nil {
-		return 0, err
-	}
-	r.context = r.data.appendRow(r.context[:0], i)
-	fitted := time.Now()
-	r.estimates = r.predictor.Estimate(r.estimates[:0], r.context, r.actions)
-	p := r.predictor
-	r.policy.Exploration.Probabilities(r.probability, r.estimates, p.RewardDeviation(), p.Events())
-	drawn := model.Draw(r.probability, model.Uniform(r.seed, "row-"+strconv.Itoa(i), 0))
-	predicted := time.Now()
-	reward := 0
-	if drawn == r.data.Labels[i] {
-		reward = 1
-	}
-	r.policy.Estimator.Observe(r.context, r.actions)
-	x := r.policy.Estimator.Encode(r.context, r.actions[drawn])
-	r.policy.Estimator.Settle(&x, float64(reward), 1)
-	r.result.Predict += predicted.Sub(fitted)
-	r.result.Learn += fitted.Sub(start) + time.Since(predicted)
-	return reward, nil
-}
-
-// fit makes a new predictor when one is due.
-func (r *run) fit(learned int) error {
-	if r.fitted >= 200 && float64(learned-r.fitted) < refitEvery*float64(r.fitted) {
-		return nil
-	}
-	p, err := r.policy.Estimator.Predictor()
-	if err != nil {
-		return err
-	}
-	r.predictor, r.fitted = p, learned
-	r.result.Fits++
-	return nil
+// Bin is a part of a run: its rounds end before End.
+type Bin struct {
+	End     int
+	Reward  float64 // average within
+	Average float64 // from the first round to End
 }

@@ -33,12 +33,15 @@ func read(t *testing.T, name string) *Multiclass {
 }
 
 func standard() Policy {
-	return Policy{Exploration: model.DefaultExploration(), Estimator: model.DefaultEstimator()}
+	return Policy{Exploration: model.DefaultExploration(), NewEstimator: model.DefaultEstimator}
 }
 
 func simulated(t *testing.T, data *Multiclass, p Policy, o Options) *Result {
 	t.Helper()
-	r, err := Run(context.Background(), data, p, o)
+	if o.Rounds == 0 {
+		o.Rounds = len(data.Labels)
+	}
+	r, err := Run(context.Background(), data.World(), p, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +65,7 @@ func TestLearningPays(t *testing.T) {
 
 func TestSameSeedSameResult(t *testing.T) {
 	data := read(t, "satimage.csv")
-	timeless := cmpopts.IgnoreFields(Result{}, "Learn", "Predict")
+	timeless := cmpopts.IgnoreFields(Result{}, "Time")
 	first := simulated(t, data, standard(), Options{Seed: 5})
 	if diff := cmp.Diff(first, simulated(t, data, standard(), Options{Seed: 5}), timeless); diff != "" {
 		t.Errorf("the second run differs: %s", diff)
@@ -84,7 +87,7 @@ func TestUniformEarnsItsShare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := simulated(t, data, Policy{Exploration: uniform, Estimator: model.DefaultEstimator()}, Options{Seed: 3})
+	r := simulated(t, data, Policy{Exploration: uniform, NewEstimator: model.DefaultEstimator}, Options{Seed: 3})
 	if r.AverageReward < 0.290 || r.AverageReward > 0.377 || len(r.First) != 3 {
 		t.Errorf("uniform over 3 actions: %+v", *r)
 	}
@@ -98,7 +101,7 @@ func TestRoundsBoundTheRun(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := Run(ctx, read(t, "satimage.csv"), standard(), Options{}); !errors.Is(err, context.Canceled) {
+	if _, err := Run(ctx, read(t, "satimage.csv").World(), standard(), Options{Rounds: 9}); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled run ended with %v", err)
 	}
 }
@@ -114,7 +117,7 @@ func TestColumnsAreNumbersUnlessOneIsNot(t *testing.T) {
 		{{Name: "gap", Value: number(7)}, {Name: "mixed", Value: text("three")}, {Name: "n", Value: number(-1000)}, {Name: "z", Value: text("y")}},
 	}
 	for i := range want {
-		if diff := cmp.Diff(want[i], m.appendRow(nil, i), cmp.Comparer(features.Value.Equal)); diff != "" {
+		if diff := cmp.Diff(want[i], m.table.appendRow(nil, i), cmp.Comparer(features.Value.Equal)); diff != "" {
 			t.Errorf("row %d: %s", i, diff)
 		}
 	}

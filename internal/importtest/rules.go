@@ -28,6 +28,7 @@ var rules = []rule{
 	{packages: "loop", ours: []string{"decision", "features", "model", "guardrail", "experiment", "learn"}},
 	{packages: "loop/gen", ours: []string{"loop"}},
 	{packages: "simulate", ours: []string{"decision", "features", "model", "guardrail", "experiment", "learn", "loop"}},
+	{packages: "simulate/chart", ours: []string{"simulate"}},
 
 	{packages: "features/redisstore", ours: []string{"features"}},
 	{packages: "features/embedded", ours: []string{"decision", "features", "eventlog"}}, // decision: the log's durabilities
@@ -60,6 +61,7 @@ var restrictions = []restriction{
 	{"go.opentelemetry.io/...", []string{"server/...", "cmd/...", "features/redisstore"}, "telemetry is the server's"},
 	{"github.com/prometheus/...", []string{"server/...", "cmd/..."}, "telemetry is the server's"},
 	{"github.com/spf13/...", []string{"cmd/..."}, "the command line is cmd's"},
+	{"gonum.org/v1/plot/...", []string{"simulate/chart"}, "pictures are drawn in one place"},
 }
 
 // pureThirdParty are the packages of others that compute and do nothing else.
@@ -67,6 +69,7 @@ var pureThirdParty = []string{
 	"cel.dev/cel-go/...",
 	"cel.dev/expr/...",
 	"github.com/cespare/xxhash/v2",
+	"golang.org/x/sys/cpu", // which instructions there are; results do not depend on it
 	"gonum.org/v1/gonum/...",
 }
 

@@ -1,0 +1,334 @@
+package model
+
+import (
+	"math"
+	"slices"
+
+	"github.com/nextbest/nextbest/features"
+)
+
+// MixtureOptions are the choices of a mixture. Zero values mean the defaults.
+type MixtureOptions struct {
+	// DefaultReward is what an action is taken to be worth before anything is known, in reward units.
+	DefaultReward float64
+	// MaxContextTerms and MaxActionTerms bound the terms (256 each), MaxCategories the texts of one feature (64);
+	// see features.EncoderOptions.
+	MaxContextTerms, MaxActionTerms, MaxCategories int
+	// MaxActions bounds the actions that get weights of their own, the first served ones (1000); the others share some.
+	MaxActions int
+}
+
+// Mixture is what a new loop learns with: several ridge regressions of one stream of examples, from a constant per action to
+// all products of terms that fit a budget, with and without forgetting, and one over what actions have in common. Each
+// predicts every settled example before it learns from it; how well is an honest measure of each, and decides how much
+// its opinion weighs in the scores (the exponentially weighted average forecaster: Cesa-Bianchi and Lugosi, Prediction,
+// Learning, and Games, 2006, 2.1; with a fixed share: Herbster and Warmuth 1998). So a loop begins with what little data
+// supports, moves on to what more data supports, and follows changes where there are any, without being told.
+//
+// It is an Estimator: for a single writer.
+type Mixture struct {
+	opts            MixtureOptions
+	context, action *features.Encoder
+	numbers         map[string]int32 // of an action by id, from 1; 0 is for those beyond MaxActions
+	ids             []string         // by number - 1
+	lent            bool             // numbers is in a predictor's hands: copy before writing
+	design          design
+	members         []*member
+	settled, open   totals
+	noise           noise
+	recent          recents
+	skipped         uint64
+
+	rows    rows
+	view    designView
+	scratch []float64
+	means   []float64
+	live    *mixturePredictor
+}
+
+var _ Estimator = (*Mixture)(nil)
+
+// totals are the sums over all examples from which the rewards' deviation comes.
+type totals struct {
+	examples                int64
+	weight, reward, squares float64
+}
+
+func (t *totals) add(reward, weight float64) {
+	if weight < 0 {
+		t.examples--
+	} else {
+		t.examples++
+	}
+	t.weight += weight
+	t.reward += float64(weight * reward)
+	t.squares += float64(float64(weight*reward) * reward)
+}
+
+// DefaultEstimator returns what a new loop learns with.
+func DefaultEstimator() Estimator { return NewMixture(MixtureOptions{}) }
+
+// NewMixture returns a Mixture that has seen nothing.
+func NewMixture(opts MixtureOptions) *Mixture {
+	if opts.MaxActions <= 0 {
+		opts.MaxActions = 1000
+	}
+	m := &Mixture{
+		opts:    opts,
+		context: features.NewEncoder(features.EncoderOptions{Intercept: true, MaxTerms: opts.MaxContextTerms, MaxCategories: opts.MaxCategories}),
+		action:  features.NewEncoder(features.EncoderOptions{MaxTerms: opts.MaxActionTerms, MaxCategories: opts.MaxCategories}),
+		numbers: map[string]int32{},
+		design:  design{budget: defaultBudget()},
+		members: newMembers(),
+	}
+	m.design.addTerms(contextTerms, m.context.View().Terms())
+	m.design.addTerms(actionTerms, m.action.View().Terms())
+	return m
+}
+
+// Observe implements Estimator. An action's features are taken in when it is served: see Encode.
+func (m *Mixture) Observe(context features.Set, _ []Candidate) {
+	m.context.Observe(context)
+	v := m.context.View()
+	m.design.observe(v.Terms(), v.Append(nil, context))
+	if m.design.repriored {
+		m.sync() // Now, so that the state does not depend on when it is next looked at.
+	}
+}
+
+// Encode implements Estimator. Calls come in the order of the decisions.
+func (m *Mixture) Encode(context features.Set, action Candidate) Example {
+	m.action.Observe(action.Features)
+	number := m.number(action.ID)
+	x := Example{
+		ActionID: action.ID,
+		Context:  m.context.View().Append(nil, context),
+		Action:   m.action.View().Append(nil, action.Features),
+		Recent:   m.recent.of(number),
+	}
+	m.design.addTerms(actionTerms, m.action.View().Terms())
+	m.design.addMoments(actionTerms, x.Action)
+	m.design.standardise(contextTerms, x.Context)
+	m.design.standardise(actionTerms, x.Action)
+	x.Width = len(m.design.columns)
+	return x
+}
+
+// number returns an action's number, and gives it one while there are any.
+func (m *Mixture) number(id string) int {
+	if n, known := m.numbers[id]; known {
+		return int(n)
+	}
+	if len(m.ids) >= m.opts.MaxActions {
+		return 0
+	}
+	if m.lent {
+		numbers := make(map[string]int32, len(m.numbers)+1)
+		for i, id := range m.ids {
+			numbers[id] = int32(i + 1)
+		}
+		m.numbers, m.lent = numbers, false
+	}
+	m.ids = append(m.ids, id)
+	m.numbers[id] = int32(len(m.ids))
+	return len(m.ids)
+}
+
+// Provisional implements Estimator.
+func (m *Mixture) Provisional(x *Example, reward, weight float64) {
+	if !m.valid(x, reward, weight) {
+		return
+	}
+	reward -= m.opts.DefaultReward
+	number := m.prepare(x)
+	m.open.add(reward, weight)
+	for _, k := range m.members {
+		if k.learns(&m.design) {
+			k.ridge.provisional(k.number(number), k.row(&m.rows), reward, weight)
+		}
+	}
+}
+
+// ClearProvisional implements Estimator.
+func (m *Mixture) ClearProvisional() {
+	m.open = totals{}
+	for _, k := range m.members {
+		k.ridge.clearProvisional()
+	}
+}
+
+// Settle implements Estimator: it measures every member on the example, and then has it learn.
+func (m *Mixture) Settle(x *Example, reward, weight float64) {
+	if !m.valid(x, reward, weight) {
+		return
+	}
+	reward -= m.opts.DefaultReward
+	number := m.prepare(x)
+	m.settled.add(reward, weight)
+	if weight > 0 {
+		m.measure(number, reward)
+	}
+	for _, k := range m.members {
+		if k.learns(&m.design) {
+			k.settle(&m.rows, m.scratch, number, reward, weight)
+		}
+	}
+}
+
+// maxReward keeps sums of squares far from overflow.
+const maxReward = 1e100
+
+// valid reports whether an example can be learned from. Callers validate; this is the last line.
+func (m *Mixture) valid(x *Example, reward, weight float64) bool {
+	ok := math.Abs(reward) <= maxReward && math.Abs(weight) <= maxReward && len(x.Context) > 0
+	if !ok {
+		m.skipped++
+	}
+	return ok
+}
+
+// Skipped returns how many examples were left out because their reward or weight was not finite or absurdly large, or
+// because they were not encoded.
+func (m *Mixture) Skipped() uint64 { return m.skipped }
+
+// prepare brings members up to the design, makes the example's rows, and returns its action's number.
+func (m *Mixture) prepare(x *Example) int {
+	m.sync()
+	m.design.view(&m.view)
+	m.rows.setContext(&m.view, x.Context, x.Width)
+	m.rows.setAction(x.Action)
+	m.rows.setRecent(x.Recent)
+	m.scratch = resized(m.scratch, padded(len(m.view.columns)+recentTerms))
+	return int(m.numbers[x.ActionID])
+}
+
+// sync tells members of new columns and priors.
+func (m *Mixture) sync() {
+	for _, k := range m.members {
+		k.sync(&m.design)
+	}
+	m.design.repriored = false
+}
+
+// measure compares what each member and all together expect of the example with its reward.
+func (m *Mixture) measure(number int, reward float64) {
+	m.means = m.means[:0]
+	shared := m.shared(&m.rows)
+	for _, k := range m.members {
+		m.means = append(m.means, k.settledMean(&m.rows, number, shared))
+	}
+	mixed := 0.0
+	for i, w := range m.weights() {
+		mixed += float64(w * m.means[i])
+	}
+	for i, k := range m.members {
+		if k.learns(&m.design) && k.score(reward-m.means[i], m.noise.variance()) {
+			m.startAgain(k)
+		}
+	}
+	m.noise.add(reward - mixed)
+	m.recent.add(number, reward-mixed, m.noise.variance())
+}
+
+// startAgain has a member forget nearly everything, and gives it the chance of the best.
+func (m *Mixture) startAgain(k *member) {
+	if err := k.ridge.forget(changeKept); err != nil {
+		panic(err) // Sums of finite examples are never singular under a prior.
+	}
+	for _, o := range m.members {
+		if o.learns(&m.design) {
+			k.evidence = max(k.evidence, o.evidence)
+		}
+	}
+}
+
+// shared returns what an action of which nothing is known is expected to be worth, from settled examples: 0 without a
+// shared member.
+func (m *Mixture) shared(r *rows) float64 {
+	for _, k := range m.members {
+		if k.shared && k.speaks(&m.design) {
+			return k.settledMean(r, 0, 0)
+		}
+	}
+	return 0
+}
+
+// weights returns each member's share in the scores.
+func (m *Mixture) weights() []float64 {
+	const fixedShare = 0.01
+	w := make([]float64, len(m.members))
+	best, active, sum := math.Inf(-1), 0.0, 0.0
+	for _, k := range m.members {
+		if k.speaks(&m.design) {
+			best, active = max(best, k.prior+k.evidence), active+1
+		}
+	}
+	for i, k := range m.members {
+		if k.speaks(&m.design) {
+			w[i] = math.Exp(k.prior + k.evidence - best)
+			sum += w[i]
+		}
+	}
+	for i, k := range m.members {
+		if k.speaks(&m.design) {
+			w[i] = float64((1-fixedShare)*w[i]/sum) + fixedShare/active
+		}
+	}
+	return w
+}
+
+// noise is the running mean square of what was not foreseen, over the last thousand or so settled examples.
+type noise struct{ weight, squares float64 }
+
+func (n *noise) add(residual float64) {
+	const keep = 0.999
+	n.weight = float64(keep*n.weight) + 1
+	n.squares = float64(keep*n.squares) + float64(residual*residual)
+}
+
+func (n *noise) variance() float64 {
+	if n.weight < 10 {
+		return 0.1
+	}
+	if n.weight == 0 {
+		return 0
+	}
+	return n.squares / n.weight
+}
+
+// recents are running means of recent surprises, by action number and over all, in deviations of the noise.
+type recents struct {
+	own  [][2]float64
+	all  [2]float64
+	lent bool
+}
+
+const (
+	recentFast = 0.4  // over about the last 2 examples
+	recentSlow = 0.06 // over about the last 16
+)
+
+func (r *recents) of(number int) recent {
+	v := recent{2: r.all[0], 3: r.all[1]}
+	if number < len(r.own) {
+		v[0], v[1] = r.own[number][0], r.own[number][1]
+	}
+	return v
+}
+
+func (r *recents) add(number int, surprise, variance float64) {
+	if !(variance > 0) {
+		return
+	}
+	s := min(max(surprise/math.Sqrt(variance), -maxDeviations), maxDeviations)
+	if r.lent {
+		r.own, r.lent = slices.Clone(r.own), false
+	}
+	for len(r.own) <= number {
+		r.own = append(r.own, [2]float64{})
+	}
+	for _, v := range []*[2]float64{&r.own[number], &r.all} {
+		v[0] += float64(recentFast * (s - v[0]))
+		v[1] += float64(recentSlow * (s - v[1]))
+	}
+}

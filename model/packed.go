@@ -1,0 +1,128 @@
+package model
+
+// Symmetric matrices are packed: the lower triangle by rows, each row up to a multiple of four, so that the diagonal is
+// of full blocks of 4×4 and rows need no remainder. Dimensions are multiples of four. A matrix grows by appending rows.
+//
+//	dimension 8:  0 1 2 3
+//	              0 1 2 3       row i has 4·(⌊i/4⌋+1) numbers, of which those right of the diagonal repeat others
+//	              0 1 2 3
+//	              0 1 2 3
+//	              0 1 2 3 4 5 6 7
+//	              …
+
+// block is the side of the blocks that matrices are made of.
+const block = 4
+
+// padded returns the dimension of n columns: the next multiple of block.
+func padded(n int) int { return (n + block - 1) / block * block }
+
+// packedStart returns where row i begins.
+func packedStart(i int) int {
+	q, r := i/block, i%block
+	return (2*q*(q+1) + r*(q+1)) * block
+}
+
+// packedSize returns how many numbers a packed matrix of dimension n has.
+func packedSize(n int) int { return packedStart(n) }
+
+// packedRow returns row i up to the end of its diagonal block.
+func packedRow(m []float64, i int) []float64 {
+	start := packedStart(i)
+	return m[start : start+(i/block+1)*block]
+}
+
+// packedAt returns element i, j.
+func packedAt(m []float64, i, j int) float64 { return packedRow(m, max(i, j))[min(i, j)] }
+
+// packedSet sets element i, j and its mirror image.
+func packedSet(m []float64, i, j int, v float64) {
+	packedRow(m, max(i, j))[min(i, j)] = v
+	if i/block == j/block {
+		packedRow(m, min(i, j))[max(i, j)] = v
+	}
+}
+
+// packedInverse returns the inverse of m with the diagonal d added, packed. It reports false when that is not positive
+// definite to working precision. It costs n³ operations.
+func packedInverse(m, d []float64) ([]float64, bool) {
+	n := len(d)
+	full := make([]float64, n*n)
+	for i := range n {
+		copy(full[i*n:], packedRow(m, i)[:i+1])
+		full[i*n+i] += d[i]
+	}
+	if !cholesky(full, n) {
+		return nil, false
+	}
+	invert(full, make([]float64, n*n), n)
+	inverse := make([]float64, packedSize(n))
+	for i := range n {
+		copy(packedRow(inverse, i), full[i*n:i*n+n])
+	}
+	return inverse, true
+}
+
+// plainPackedAdd adds c·x·xᵀ to m. Where x is 0 it costs nothing.
+func plainPackedAdd(m, x []float64, c float64) {
+	for i, xi := range x {
+		if xi != 0 {
+			plainAxpy(packedRow(m, i), c*xi, x[:(i/block+1)*block])
+		}
+	}
+}
+
+// plainPackedScaleAdd replaces m by s·m + c·x·xᵀ.
+func plainPackedScaleAdd(m, x []float64, s, c float64) {
+	for i, xi := range x {
+		row := packedRow(m, i)
+		plainScaleAdd(row, s, c*xi, x[:len(row)])
+	}
+}
+
+// plainPackedProduct writes m·x to dst.
+func plainPackedProduct(dst, m, x []float64) {
+	for i, xi := range x {
+		row := packedRow(m, i)
+		off := len(row) - block
+		var s sums
+		s.add(row[:off], x, 1)
+		for j, v := range row[off:] {
+			s[j] += float64(v * x[off+j])
+		}
+		dst[i] = s.total()
+		plainAxpy(dst[:off], xi, row[:off])
+	}
+}
+
+// plainPackedQuadratic returns xᵀ·m·x. Where x is 0 it costs nothing.
+func plainPackedQuadratic(m, x []float64) float64 {
+	var s sums
+	for i, xi := range x {
+		if xi == 0 {
+			continue
+		}
+		row := packedRow(m, i)
+		off := len(row) - block
+		s.add(row[:off], x, 2*xi)
+		for j, v := range row[off:] {
+			s[j] += float64(xi * float64(v*x[off+j]))
+		}
+	}
+	return s.total()
+}
+
+// add adds c·x·y to the sums, over the length of x, a multiple of block: by sixteens, and the rest to the first four.
+func (s *sums) add(x, y []float64, c float64) {
+	for len(x) >= lanes {
+		for j := range s {
+			s[j] += float64(c * float64(x[j]*y[j]))
+		}
+		x, y = x[lanes:], y[lanes:]
+	}
+	for len(x) > 0 {
+		for j := range block {
+			s[j] += float64(c * float64(x[j]*y[j]))
+		}
+		x, y = x[block:], y[block:]
+	}
+}
