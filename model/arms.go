@@ -1,0 +1,133 @@
+package model
+
+import (
+	"math"
+
+	"github.com/nextbest/nextbest/features"
+)
+
+// ArmsOptions are the choices of an estimator of arms. Zero values mean the defaults.
+type ArmsOptions struct {
+	// DefaultReward is what an action is taken to be worth before anything is known, in reward units.
+	DefaultReward float64
+	// MaxActions bounds the actions that are told apart, the first observed ones (100,000); the others are one more.
+	MaxActions int
+}
+
+// Arms estimates the mean reward of every action, whatever the context and the actions' features: for loops that have
+// none, and as what a loop that has some must beat. Actions are partially pooled: each starts from what the others say, as
+// far as they agree (empirical Bayes; see pool). While all rewards are 0 or 1 estimates are posteriors of a Beta prior,
+// otherwise of a normal-inverse-gamma one.
+//
+// What it holds are three sums per action, so that taking an example out and merging are exact, as far as the rewards'
+// sums are: to the last bit for counts, clicks and other multiples of a power of two. Heavy tails are not truncated, since
+// the bounds of a truncated mean (Bubeck, Cesa-Bianchi and Lugosi 2013) move with the number of examples, so that an
+// example could not be taken out again.
+//
+// It is an Estimator: for a single writer.
+type Arms struct {
+	opts                 ArmsOptions
+	arms                 numbering
+	settled, provisional armSums
+	skipped              uint64
+	live                 *armsPredictor // nil when it is out of date
+}
+
+var _ Estimator = (*Arms)(nil)
+
+// NewArms returns an Arms that has seen nothing.
+func NewArms(opts ArmsOptions) *Arms {
+	setDefault(&opts.MaxActions, 100_000)
+	return &Arms{opts: opts}
+}
+
+// Observe implements Estimator.
+func (a *Arms) Observe(_ features.Set, actions []Candidate) {
+	for i := range actions {
+		a.arms.add(actions[i].ID, a.opts.MaxActions)
+	}
+}
+
+// Encode implements Estimator. The id is all there is to it.
+func (*Arms) Encode(_ features.Set, action Candidate) Example { return Example{ActionID: action.ID} }
+
+// Provisional implements Estimator.
+func (a *Arms) Provisional(x *Example, reward, weight float64) {
+	a.add(&a.provisional, x, reward, weight)
+}
+
+// ClearProvisional implements Estimator.
+func (a *Arms) ClearProvisional() { a.provisional, a.live = armSums{}, nil }
+
+// Settle implements Estimator.
+func (a *Arms) Settle(x *Example, reward, weight float64) { a.add(&a.settled, x, reward, weight) }
+
+func (a *Arms) add(s *armSums, x *Example, reward, weight float64) {
+	if !(math.Abs(reward) <= maxReward) || !(math.Abs(weight) <= maxWeight) {
+		a.skipped++
+		return
+	}
+	s.add(a.arms.of(x.ActionID), reward, weight)
+	a.live = nil
+}
+
+// Skipped returns how many examples were left out because their reward or weight was not finite or absurdly large.
+// Callers validate; this is the last line.
+func (a *Arms) Skipped() uint64 { return a.skipped }
+
+// Predictor implements Estimator. It takes a pass over the actions.
+func (a *Arms) Predictor() (Predictor, error) {
+	p := a.predictor()
+	a.arms.lent = true
+	return p, nil
+}
+
+// Merge adds what another Arms of the same default reward learned from other examples.
+func (a *Arms) Merge(o *Arms) error {
+	if a.opts != o.opts {
+		return errMerge
+	}
+	for _, id := range o.arms.ids {
+		a.arms.add(id, a.opts.MaxActions)
+	}
+	a.settled.merge(&o.settled, &o.arms, &a.arms)
+	a.provisional.merge(&o.provisional, &o.arms, &a.arms)
+	a.skipped += o.skipped
+	a.live = nil
+	return nil
+}
+
+// Live returns a predictor that is always at what was learned last. It is for the goroutine that calls the Arms' other
+// methods. The first estimate after an example takes a pass over the actions.
+func (a *Arms) Live() Predictor { return armsLive{a} }
+
+// numbering gives ids numbers from 1, in the order of their first appearance; 0 stands for all that have none.
+type numbering struct {
+	ids     []string // by number - 1
+	numbers map[string]int32
+	lent    bool // both are in others' hands: copy numbers before writing
+}
+
+func (n *numbering) of(id string) int { return int(n.numbers[id]) }
+
+// add gives id its number, while there are fewer than most.
+func (n *numbering) add(id string, most int) {
+	if _, known := n.numbers[id]; known || len(n.ids) >= most {
+		return
+	}
+	if n.lent || n.numbers == nil {
+		n.numbers, n.lent = make(map[string]int32, len(n.ids)+1), false
+		for i, id := range n.ids {
+			n.numbers[id] = int32(i + 1)
+		}
+	}
+	n.ids = append(n.ids, id)
+	n.numbers[id] = int32(len(n.ids))
+}
+
+// setDefault replaces an option that is not set.
+func setDefault[T int | float64](x *T, value T) {
+	if *x <= 0 {
+		*x = value
+	}
+}
