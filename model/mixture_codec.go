@@ -9,7 +9,7 @@ import (
 // The bytes of a Mixture, little endian, counts as unsigned varints:
 //
 //	version  default reward  skipped  context encoder  action encoder  action ids…  design  totals ×2  noise  recents  counts
-//	members…: evidence  change  blocks…: settled sums  provisional sums  updates  turn  posterior
+//	members…: evidence  change  usual surprises  blocks…: settled sums  provisional sums  updates  turn  posterior
 //
 // A posterior is in it although the sums would give it, because it followed its examples one by one: made again it would
 // differ in the last bits. Those of a predictor have digests of the blocks' numbers in place of the numbers.
@@ -42,7 +42,7 @@ func (m *Mixture) AppendBinary(b []byte) ([]byte, error) {
 	b = m.recent.appendBinary(b)
 	b = m.events.appendBinary(b)
 	for _, k := range m.members {
-		b = appendFloat(appendFloat(b, k.evidence), k.change)
+		b = k.usual.appendBinary(appendFloat(appendFloat(b, k.evidence), k.change))
 		b = k.ridge.appendBinary(b)
 	}
 	return b, nil
@@ -98,7 +98,7 @@ func (d *decoder) mixture(n *Mixture) {
 	}
 	n.sync()
 	for _, k := range n.members {
-		k.evidence, k.change = d.float(), d.float()
+		k.evidence, k.change, k.usual = d.float(), d.float(), noise{d.float(), d.float()}
 		d.ridge(&k.ridge, len(n.ids)+1)
 	}
 }
