@@ -13,17 +13,18 @@ import (
 //	column   a term of the context or of the action, or the product of two columns
 //	row      the values of one kind's columns, in the order in which the columns came to be
 type design struct {
-	budget    budget
-	columns   []column
-	context   []int32 // column by context term
-	action    []int32 // column by action term
-	moments   [2][]moment
-	rows      [rowKinds]layout
-	observed  uint64     // contexts
-	together  together   // moments of pairs of context terms, until the last choice of products
-	pairsOf   [2][]int32 // columns that are products of context columns, and those with an action column
-	precision [rowKinds][]float64
-	repriored bool // precisions changed since the rows' users were told
+	budget     budget
+	columns    []column
+	context    []int32 // column by context term
+	action     []int32 // column by action term
+	moments    [2][]moment
+	rows       [rowKinds]layout
+	observed   uint64     // contexts
+	candidates int        // most actions of a decision, as far as products depend on it
+	together   together   // moments of pairs of context terms, until the last choice of products
+	pairsOf    [2][]int32 // columns that are products of context columns, and those with an action column
+	precision  [rowKinds][]float64
+	repriored  bool // precisions changed since the rows' users were told
 }
 
 // column is one coordinate.
@@ -152,8 +153,9 @@ func (d *design) addColumn(c column) int32 {
 }
 
 // observe takes in the context of one decision: its moments, and its part in the choice of products.
-func (d *design) observe(terms []features.TermInfo, context []features.Term) {
+func (d *design) observe(terms []features.TermInfo, context []features.Term, candidates int) {
 	d.addTerms(contextTerms, terms)
+	d.candidates = max(d.candidates, candidates)
 	d.addMoments(contextTerms, context)
 	d.observed++
 	if d.observed <= lastChoice {

@@ -11,12 +11,15 @@ type budget struct {
 	full    int  // columns of a row with all products
 	chosen  int  // columns of a row with some products; terms alone may be more
 	shared  int  // the same of a shared row
+	actions int  // most actions of a decision, beyond which rows of their own have no products
 	square  int  // most columns of a tracked row with products
 	tracked bool // tracked rows have products: decided with the first choice
 }
 
 // defaultBudget was set by time: see docs/learning.md.
-func defaultBudget() budget { return budget{full: 156, chosen: 80, shared: 156, square: 64} }
+func defaultBudget() budget {
+	return budget{full: 156, chosen: 80, actions: 200, shared: 156, square: 64}
+}
 
 // Prior precisions, in units of the noise's: that of a term grows with the number of terms, so that what all of them
 // together may explain stays the same; products are shrunk harder, and harder the more there are.

@@ -94,10 +94,7 @@ func (d *design) choose() {
 	d.together.grow(n)
 	order := spanning(d.together.covariance(d, n), n)
 	have := d.pairs()
-	room := d.budget.chosen
-	if d.possible(n) <= d.budget.full {
-		room = d.budget.full
-	}
+	room := d.room(n)
 	d.budget.tracked = d.budget.tracked || d.observed == firstChoice && d.possible(n) <= d.budget.square
 	for i, a := range order {
 		for _, b := range order[:i+1] {
@@ -117,6 +114,18 @@ func (d *design) choose() {
 	if d.observed == lastChoice {
 		d.together = together{}
 	}
+}
+
+// room returns how many columns a full row may have: all products where they fit, else some, and none where so many
+// actions have to share the examples and the memory.
+func (d *design) room(terms int) int {
+	switch {
+	case d.candidates > d.budget.actions:
+		return 0
+	case d.possible(terms) <= d.budget.full:
+		return d.budget.full
+	}
+	return d.budget.chosen
 }
 
 // possible is how many columns a row with all products would have.

@@ -9,6 +9,7 @@ import (
 func (d *design) appendBinary(b []byte) []byte {
 	b = append(b, byte(index(d.budget.tracked)))
 	b = binary.AppendUvarint(b, d.observed)
+	b = binary.AppendUvarint(b, uint64(d.candidates))
 	b = appendColumns(b, d.columns)
 	for _, ms := range d.moments {
 		for _, m := range ms {
@@ -42,7 +43,7 @@ func (d *decoder) design(into *design, context, action []features.TermInfo) {
 	*into = design{budget: into.budget}
 	into.addTerms(actionTerms, action[:1])
 	into.budget.tracked = d.uvarint() == 1
-	into.observed = d.uvarint()
+	into.observed, into.candidates = d.uvarint(), int(d.uvarint())
 	d.columns(into, context, action)
 	if d.err != nil || len(into.context) != len(context) || len(into.action) != len(action) {
 		d.fail()

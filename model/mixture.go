@@ -88,10 +88,10 @@ func NewMixture(opts MixtureOptions) *Mixture {
 }
 
 // Observe implements Estimator. An action's features are taken in when it is served: see Encode.
-func (m *Mixture) Observe(context features.Set, _ []Candidate) {
+func (m *Mixture) Observe(context features.Set, actions []Candidate) {
 	m.context.Observe(context)
 	v := m.context.View()
-	m.design.observe(v.Terms(), v.Append(nil, context))
+	m.design.observe(v.Terms(), v.Append(nil, context), len(actions))
 	if m.design.repriored {
 		m.sync() // Now, so that the state does not depend on when it is next looked at.
 	}

@@ -34,7 +34,7 @@ type opinion struct {
 }
 
 // leastWeight is the weight below which a member is not asked: its cost is as that of any other.
-const leastWeight = 0.02
+const leastWeight = 0.1
 
 // Predictor implements Estimator.
 func (m *Mixture) Predictor() (Predictor, error) {
