@@ -42,6 +42,7 @@ func TestREADME(t *testing.T) {
 	s := start(t, program, data)
 	place := strings.NewReplacer("127.0.0.1:8080", s.http, "bin/nextbest", program, "--data data", "--data "+data)
 	var answers []string
+	rewards := uint64(0)
 	for _, block := range blocks(t, "sh") {
 		if strings.HasPrefix(block, "make ") {
 			continue
@@ -53,7 +54,8 @@ func TestREADME(t *testing.T) {
 			}
 			answers = append(answers, string(out))
 			if strings.Contains(call, "/reward") {
-				awaitLearned(t, s)
+				rewards++
+				awaitLearned(t, s, rewards)
 			}
 		}
 	}
@@ -101,14 +103,15 @@ type nextbestAnswer struct {
 }
 
 // awaitLearned waits until every reward so far is in the served model.
-func awaitLearned(t *testing.T, s *service) {
+// awaitLearned waits until so many rewards are in the served model.
+func awaitLearned(t *testing.T, s *service, rewards uint64) {
 	t.Helper()
 	for range 500 {
 		l, err := s.loops.GetLoop(t.Context(), &nextbestv1.GetLoopRequest{Loop: demoLoop})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if l.GetRewards()["joined"] == l.GetSnapshot().GetEvents() && l.GetSnapshot().GetEvents() > 0 && l.GetLearner().GetLagRecords() == 0 {
+		if l.GetRewards()["joined"] == rewards && l.GetSnapshot().GetEvents() == rewards && l.GetLearner().GetLagRecords() == 0 {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
