@@ -132,7 +132,7 @@ func (k *kernel) explore(s *Snapshot) {
 		k.estimatesOf = append(k.estimatesOf, k.estimates[i])
 	}
 	k.probabilities = append(k.probabilities[:0], make([]float64, len(k.eligible))...)
-	s.Loop.Policy.Probabilities(k.probabilities, k.estimatesOf, s.Model.RewardDeviation(), s.Model.Events())
+	s.Loop.Policy.Probabilities(k.probabilities, k.estimatesOf, s.Model.RewardDeviation(), model.EventsOf(k.estimatesOf))
 }
 
 // imposed returns the index into k.eligible of the baseline action where it is served with certainty, else -1.

@@ -63,7 +63,7 @@ func validate(s *decision.Snapshot, spec *RewardSpec) error {
 			return fmt.Errorf("probe %d: %w", i, err)
 		}
 		p := make([]float64, len(estimates))
-		s.Loop.Policy.Probabilities(p, estimates, s.Model.RewardDeviation(), s.Model.Events())
+		s.Loop.Policy.Probabilities(p, estimates, s.Model.RewardDeviation(), model.EventsOf(estimates))
 		if err := validProbabilities(p); err != nil {
 			return fmt.Errorf("probe %d: %w", i, err)
 		}

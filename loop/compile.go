@@ -36,7 +36,7 @@ func (c *compiler) definition(root *node) *learn.Definition {
 		Loop:         l,
 		Reward:       reward,
 		RewardSync:   decision.Durability(root.key("durability").key("reward").index(durabilityWords)),
-		NewEstimator: newEstimator(reward.Default),
+		NewEstimator: func() model.Estimator { return estimatorOf(l).make(reward.Default) },
 	}
 }
 
@@ -64,8 +64,6 @@ func (c *compiler) schema(n *node) features.Schema {
 	context := c.fields(n.key("context"), "features.context")
 	user := c.fields(n.key("user"), "features.user")
 	action := c.fields(n.key("action"), "features.action")
-	c.roomy(n.at, "features.context and features.user", context, user)
-	c.roomy(n.key("action").at, "features.action", action)
 	undeclared := features.Undeclared(n.key("undeclared").index(undeclaredWords))
 	s, err := features.NewSchema(context, user, action, undeclared)
 	if err != nil && len(c.found) == 0 { // what it refuses was found above, with its place

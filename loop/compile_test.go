@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -292,5 +293,26 @@ func TestStableHashes(t *testing.T) {
 	const key, salt = "bec13176ba688a76cca3403fb07a99aeede43a0849455628ab8a81c919d0f95b", uint64(10444361584178277924)
 	if d.LearningKey != key || d.Loop.Salt != salt {
 		t.Errorf("learning key %s, salt %d", d.LearningKey, d.Loop.Salt)
+	}
+}
+
+// TestEstimatorByShape holds what a loop learns with to what its file declares.
+func TestEstimatorByShape(t *testing.T) {
+	const head = "version: 1\nname: t\nactions: from_request\n"
+	for _, c := range []struct {
+		file string
+		want model.Estimator
+	}{
+		{head, &model.Mixture{}},
+		{head + "features: {context: {hour: {type: number}}, undeclared: ignore}\n", &model.Mixture{}},
+		{head + "features: {undeclared: reject}\n", &model.Arms{}},
+		{head + "features: {context: {a: {type: vector, dim: 200}}, user: {b: {type: vector, dim: 200}}}\n", &model.Gradient{}},
+		{head + "features: {action: {a: {type: vector, dim: 255}, b: {type: number}}}\n", &model.Gradient{}},
+		{head + "policy: {type: bagging}\n", &model.Bootstrap{}},
+	} {
+		d := compile(t, c.file)
+		if got := d.NewEstimator(); reflect.TypeOf(got) != reflect.TypeOf(c.want) {
+			t.Errorf("%s\nlearns with %T, want %T", c.file, got, c.want)
+		}
 	}
 }

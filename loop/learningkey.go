@@ -24,7 +24,7 @@ import (
 // learned at the old one, and a new action must not cost a fold of everything.
 func learningKey(d *learn.Definition) string {
 	b := appendText(nil, "learning/1")
-	b = appendText(b, estimatorName)
+	b = appendText(b, estimatorOf(d.Loop).name)
 	s := &d.Loop.Schema
 	for _, part := range [][]features.Field{s.Context, s.User, s.Action} {
 		b = appendFields(b, part)

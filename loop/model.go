@@ -3,6 +3,7 @@ package loop
 import (
 	"fmt"
 
+	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/features"
 	"github.com/nextbest/nextbest/model"
 )
@@ -32,31 +33,48 @@ func newExploration(policy *node) (model.Exploration, error) {
 	}
 }
 
-// estimatorName names the estimator with everything that its sums depend on beside the examples and the default
+// estimator is how a loop learns. Its name says everything that its state depends on beside the examples and the default
 // reward. Change it with them: models are then learned anew from the log.
-const estimatorName = "mixture/1"
-
-// newEstimator returns the constructor of a loop's estimator. An action of which nothing is known is taken to be worth
-// what an event without a reward is.
-func newEstimator(defaultReward float64) func() model.Estimator {
-	return func() model.Estimator { return model.NewMixture(model.MixtureOptions{DefaultReward: defaultReward}) }
+type estimator struct {
+	name string
+	make func(defaultReward float64) model.Estimator
 }
 
-// maxTerms is how many coordinates the estimator has for the request and its user, and again for an action; one is the
+// estimatorOf chooses by the shape of the loop: replicates where the policy asks for them; one mean per action where
+// nothing else can come; hashed terms where the declared features are more than dense rows have room for; and else a
+// mixture, which goes on to choose by how well its members foresee rewards. An action of which nothing is known is taken
+// to be worth what an event without a reward is.
+func estimatorOf(l *decision.Loop) estimator {
+	switch s := &l.Schema; {
+	case model.WantsReplicates(l.Policy):
+		return estimator{"bootstrap/1", func(r float64) model.Estimator {
+			return model.NewBootstrap(model.BootstrapOptions{Gradient: model.GradientOptions{DefaultReward: r}})
+		}}
+	case s.Undeclared != features.Infer && len(s.Context)+len(s.User)+len(s.Action) == 0:
+		return estimator{"arms/1", func(r float64) model.Estimator { return model.NewArms(model.ArmsOptions{DefaultReward: r}) }}
+	case coordinates(s.Context, s.User) > maxTerms || coordinates(s.Action) > maxTerms:
+		return estimator{"gradient/1", func(r float64) model.Estimator {
+			return model.NewGradient(model.GradientOptions{DefaultReward: r, Variance: true})
+		}}
+	default:
+		return estimator{"mixture/1", func(r float64) model.Estimator {
+			return model.NewMixture(model.MixtureOptions{DefaultReward: r})
+		}}
+	}
+}
+
+// maxTerms is how many coordinates a mixture has for the request and its user, and again for an action; one is the
 // intercept. What does not fit would silently not be learned from.
 const maxTerms = 256
 
-// roomy refuses declarations that the estimator has no room for. Categories and tags count as one here: how many texts
-// they have is not known before.
-func (c *compiler) roomy(at position, path string, parts ...[]features.Field) {
+// coordinates returns how many coordinates declared features take, with the intercept. Categories and tags count as one
+// here: how many texts they have is not known before.
+func coordinates(parts ...[]features.Field) int {
 	need := 1
 	for _, fields := range parts {
 		for _, f := range fields {
 			need += max(f.Dim, 1)
 		}
 	}
-	if need > maxTerms {
-		c.addf(at, "%s: the declared features take %d coordinates (a vector as many as its dim), the model has %d: declare fewer or shorter ones",
-			path, need-1, maxTerms-1)
-	}
+	return need
 }

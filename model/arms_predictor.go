@@ -46,6 +46,7 @@ func (p *armsPredictor) Estimate(dst []Estimate, _ features.Set, candidates []Ca
 		} else {
 			dst = append(dst, p.pool.normal(c))
 		}
+		dst[len(dst)-1].Events = uint64(max(0, c.weight))
 	}
 	return dst
 }

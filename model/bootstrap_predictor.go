@@ -36,7 +36,9 @@ func (b *Bootstrap) all() totals {
 func (p *bootstrapPredictor) Estimate(dst []Estimate, context features.Set, candidates []Candidate) []Estimate {
 	scores, n := p.replicates(context, candidates), len(p.replicated)
 	for i := range candidates {
-		dst = append(dst, summary(scores[i*n:(i+1)*n:(i+1)*n]))
+		e := summary(scores[i*n : (i+1)*n : (i+1)*n])
+		e.Events = evenly(int64(p.Events()), len(candidates))
+		dst = append(dst, e)
 	}
 	return dst
 }

@@ -38,16 +38,22 @@ type column struct {
 type rowKind int
 
 const (
-	linearRow  rowKind = iota // all terms
+	linearRow  rowKind = iota // terms of the context, and numbers of the action: they may change while its texts stay
 	fullRow                   // and products of context terms
 	trackedRow                // the same where they are few, to follow changes: each such model costs as much again
 	sharedRow                 // all terms, and products of context with action terms, for what actions have in common
 	rowKinds
 )
 
+// ownNumbers bounds how many of an action's numbers are in rows that its own weights are for: more are an embedding,
+// which does not change.
+const ownNumbers = 16
+
 // has reports whether rows of the kind have the column. tracked says whether tracked rows have products.
 func (k rowKind) has(c column, tracked bool) bool {
 	switch {
+	case !c.pair && c.action:
+		return k == sharedRow || c.numeric && c.a <= ownNumbers
 	case !c.pair:
 		return true
 	case c.action:

@@ -97,3 +97,9 @@ func (b bagging) String() string {
 	}
 	return fmt.Sprintf("bagging floor %g", b.floor)
 }
+
+// WantsReplicates reports whether a policy needs an estimator that fills Estimate.Replicates.
+func WantsReplicates(e Exploration) bool {
+	_, ok := e.(bagging)
+	return ok
+}

@@ -62,8 +62,8 @@ type definition struct {
 // definitions returns cases of every policy with probabilities that 200,000 draws can tell.
 func definitions() []definition {
 	es := []Estimate{
-		{0.1, 0.04, []float64{0.1, 0.5, 0.3, 0.9}}, {0.5, 0.01, []float64{0.6, 0.5, 0.3, 0.1}}, {0.45, 0.09, []float64{0.6, 0.2, 0.1, 0.2}},
-		{-1, 0.5, []float64{0, 0, 0, 1}}, {0.45, 0.09, []float64{0.6, 0.2, 0.3, 0.2}}, {0.2, 0, []float64{0.2, 0.2, 0.2, 0.2}},
+		{Mean: 0.1, Variance: 0.04, Replicates: []float64{0.1, 0.5, 0.3, 0.9}}, {Mean: 0.5, Variance: 0.01, Replicates: []float64{0.6, 0.5, 0.3, 0.1}}, {Mean: 0.45, Variance: 0.09, Replicates: []float64{0.6, 0.2, 0.1, 0.2}},
+		{Mean: -1, Variance: 0.5, Replicates: []float64{0, 0, 0, 1}}, {Mean: 0.45, Variance: 0.09, Replicates: []float64{0.6, 0.2, 0.3, 0.2}}, {Mean: 0.2, Variance: 0, Replicates: []float64{0.2, 0.2, 0.2, 0.2}},
 	}
 	apart := []Estimate{ // deviations differ a thousand times
 		{Mean: 0.1, Variance: 4}, {Mean: 0.1003, Variance: 4e-6}, {Mean: 0.1, Variance: 4e-6}, {Mean: 0.08, Variance: 0.01}, {Mean: 0.1001},

@@ -33,7 +33,7 @@ func TestProbabilitiesAreDistributions(t *testing.T) {
 		replicates := rapid.IntRange(0, 3).Draw(t, "replicates")
 		var es []Estimate
 		for _, m := range rapid.SliceOfN(mean, 1, 60).Draw(t, "means") {
-			es = append(es, Estimate{m, variance.Draw(t, "variance"), rapid.SliceOfN(mean, replicates, replicates).Draw(t, "replicates")})
+			es = append(es, Estimate{Mean: m, Variance: variance.Draw(t, "variance"), Replicates: rapid.SliceOfN(mean, replicates, replicates).Draw(t, "replicates")})
 		}
 		es = append(es, es[0]) // there is always a tie
 		share := rapid.OneOf(rapid.Just(0.0), rapid.Just(1.0), rapid.Float64Range(0, 1))
@@ -72,7 +72,10 @@ func TestWhatIsNoNumberIsAtTheBottom(t *testing.T) {
 	const floor = 0.03
 	for _, e := range policies(0, 50, floor) {
 		for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-			es, p := []Estimate{{bad, 1, []float64{bad}}, {-5, 0.01, []float64{-5}}, {bad, bad, []float64{bad}}}, make([]float64, 3)
+			es, p := []Estimate{
+				{Mean: bad, Variance: 1, Replicates: []float64{bad}}, {Mean: -5, Variance: 0.01, Replicates: []float64{-5}},
+				{Mean: bad, Variance: bad, Replicates: []float64{bad}},
+			}, make([]float64, 3)
 			e.Probabilities(p, es, 1, 1_000_000)
 			smoothed := e == must(NewBagging(50, floor)) || e == must(NewUniform(floor))
 			if !smoothed && (math.Abs(p[0]-floor/3) > 1e-6 || math.Abs(p[2]-floor/3) > 1e-6) {

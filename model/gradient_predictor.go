@@ -38,6 +38,7 @@ func (s *gradientState) estimate(o *GradientOptions, dst []Estimate, context fea
 	var zs, fs [64]active
 	z := s.appendActive(zs[:0], termSalt, appendHashed(terms[:0], contextSalt, context))
 	z = appendPairs(z, o.MaxPairs)
+	each := evenly(s.examples, len(candidates)) // which action an example was of is not kept
 	unit := 0.0
 	if o.Variance {
 		unit = s.unitVariance(o)
@@ -45,7 +46,7 @@ func (s *gradientState) estimate(o *GradientOptions, dst []Estimate, context fea
 	for i := range candidates {
 		f := s.appendAction(fs[:0], candidates[i].ID, appendHashed(terms[:0], actionSalt, candidates[i].Features))
 		products := crossed(len(z), len(f), o.MaxProducts)
-		e := Estimate{Mean: o.predict(s.score(z, f, products))}
+		e := Estimate{Mean: o.predict(s.score(z, f, products)), Events: each}
 		if o.Variance {
 			e.Variance = float64(unit * s.spread(z, f, products))
 			if o.Loss == Logistic {
@@ -56,6 +57,11 @@ func (s *gradientState) estimate(o *GradientOptions, dst []Estimate, context fea
 		dst = append(dst, e)
 	}
 	return dst
+}
+
+// evenly returns each candidate's share of the examples.
+func evenly(examples int64, candidates int) uint64 {
+	return uint64(max(0, examples)) / uint64(max(1, candidates))
 }
 
 // score returns the sum of weights times terms.

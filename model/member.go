@@ -9,6 +9,7 @@ type member struct {
 	ridge    ridge
 	prior    float64 // logarithm of its weight before any example
 	change   float64 // evidence that what it learned no longer holds: see changed
+	usual    noise   // what its surprises mostly are
 	evidence float64 // logarithm of its weight, up to what is common to all
 }
 
@@ -125,12 +126,15 @@ func (k *member) score(surprise, variance float64) (changed bool) {
 	if !(variance > 0) {
 		return false
 	}
-	loss := math.Min(float64(surprise*surprise)/variance, mostSurprise)
+	squared := float64(surprise * surprise)
+	loss := math.Min(squared/variance, mostSurprise)
 	k.evidence = float64(evidenceKept*k.evidence) - float64(evidenceRate/2*loss)
-	return k.ridge.keep == 1 && k.changed(loss)
+	usual := max(variance, k.usual.variance())
+	k.usual.add(surprise)
+	return k.ridge.keep == 1 && k.changed(math.Min(squared/usual, mostSurprise))
 }
 
-// A member that does not forget is taken to be out of date when its squared surprises, in units of the noise variance,
+// A member that does not forget is taken to be out of date when its squared surprises, in units of what they mostly are,
 // have added up to changeLimit more than changeSlack each (the cumulative sum test of Page 1954). They are about 1 where
 // nothing changes, and then a false alarm comes once in some millions of examples.
 const (

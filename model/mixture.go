@@ -37,6 +37,7 @@ type Mixture struct {
 	settled, open   totals
 	noise           noise
 	recent          recents
+	events          counts
 	skipped         uint64
 
 	rows    rows
@@ -142,6 +143,7 @@ func (m *Mixture) Provisional(x *Example, reward, weight float64) {
 	reward -= m.opts.DefaultReward
 	number := m.prepare(x)
 	m.open.add(reward, weight)
+	m.events.add(number, weight)
 	for _, k := range m.members {
 		if k.learns(&m.design) {
 			k.ridge.provisional(k.number(number), k.row(&m.rows), reward, weight)
@@ -165,6 +167,7 @@ func (m *Mixture) Settle(x *Example, reward, weight float64) {
 	reward -= m.opts.DefaultReward
 	number := m.prepare(x)
 	m.settled.add(reward, weight)
+	m.events.add(number, weight)
 	if weight > 0 {
 		m.measure(number, reward)
 	}
@@ -275,6 +278,33 @@ func (m *Mixture) weights() []float64 {
 		}
 	}
 	return w
+}
+
+// counts are how many examples were learned from, by action number, provisional ones included.
+type counts struct {
+	own  []int64
+	lent bool
+}
+
+func (c *counts) add(number int, weight float64) {
+	if c.lent {
+		c.own, c.lent = slices.Clone(c.own), false
+	}
+	for len(c.own) <= number {
+		c.own = append(c.own, 0)
+	}
+	if weight < 0 {
+		c.own[number]--
+	} else {
+		c.own[number]++
+	}
+}
+
+func (c *counts) of(number int) uint64 {
+	if number >= len(c.own) {
+		return 0
+	}
+	return uint64(max(0, c.own[number]))
 }
 
 // noise is the running mean square of what was not foreseen, over the last thousand or so settled examples.

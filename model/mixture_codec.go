@@ -8,8 +8,8 @@ import (
 
 // The bytes of a Mixture, little endian, counts as unsigned varints:
 //
-//	version  default reward  skipped  context encoder  action encoder  action ids…  design  totals ×2  noise  recents
-//	members…: evidence  change  blocks…: settled sums  provisional sums  updates  turn  posterior
+//	version  default reward  skipped  context encoder  action encoder  action ids…  design  totals ×2  noise  recents  counts
+//	members…: evidence  change  usual surprises  blocks…: settled sums  provisional sums  updates  turn  posterior
 //
 // A posterior is in it although the sums would give it, because it followed its examples one by one: made again it would
 // differ in the last bits. Those of a predictor have digests of the blocks' numbers in place of the numbers.
@@ -40,8 +40,9 @@ func (m *Mixture) AppendBinary(b []byte) ([]byte, error) {
 	b = m.open.appendBinary(b)
 	b = m.noise.appendBinary(b)
 	b = m.recent.appendBinary(b)
+	b = m.events.appendBinary(b)
 	for _, k := range m.members {
-		b = appendFloat(appendFloat(b, k.evidence), k.change)
+		b = k.usual.appendBinary(appendFloat(appendFloat(b, k.evidence), k.change))
 		b = k.ridge.appendBinary(b)
 	}
 	return b, nil
@@ -91,13 +92,13 @@ func (d *decoder) mixture(n *Mixture) {
 	d.design(&n.design, n.context.View().Terms(), n.action.View().Terms())
 	n.settled, n.open = d.totals(), d.totals()
 	n.noise = noise{d.float(), d.float()}
-	n.recent = d.recents(len(n.ids) + 1)
+	n.recent, n.events = d.recents(len(n.ids)+1), d.counts(len(n.ids)+1)
 	if d.err != nil {
 		return
 	}
 	n.sync()
 	for _, k := range n.members {
-		k.evidence, k.change = d.float(), d.float()
+		k.evidence, k.change, k.usual = d.float(), d.float(), noise{d.float(), d.float()}
 		d.ridge(&k.ridge, len(n.ids)+1)
 	}
 }
@@ -139,6 +140,27 @@ func (d *decoder) recents(most int) recents {
 	return r
 }
 
+func (c *counts) appendBinary(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(c.own)))
+	for _, n := range c.own {
+		b = binary.AppendVarint(b, n)
+	}
+	return b
+}
+
+func (d *decoder) counts(most int) counts {
+	var c counts
+	n := d.count(1)
+	if n > most {
+		d.fail()
+		n = 0
+	}
+	for range n {
+		c.own = append(c.own, d.varint())
+	}
+	return c
+}
+
 // AppendBinary implements Predictor.
 func (p *mixturePredictor) AppendBinary(b []byte) ([]byte, error) {
 	b = binary.AppendUvarint(b, predictorVersion)
@@ -155,6 +177,7 @@ func (p *mixturePredictor) AppendBinary(b []byte) ([]byte, error) {
 		b = appendFloats(appendFloats(b, p.design.mean[of]), p.design.scale[of])
 	}
 	b = p.recent.appendBinary(b)
+	b = p.counts.appendBinary(b)
 	b = appendDigest(b, p.shared)
 	for i := range p.opinions {
 		b = p.opinions[i].appendBinary(b)

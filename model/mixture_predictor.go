@@ -17,6 +17,7 @@ type mixturePredictor struct {
 	opinions        []opinion
 	shared          *posterior // of the shared member
 	recent          recents
+	counts          counts
 	noise           float64 // variance
 	defaultReward   float64
 	events          uint64
@@ -51,7 +52,8 @@ func (m *Mixture) fill(p *mixturePredictor) error {
 	p.context, p.action = m.context.View(), m.action.View()
 	p.numbers, p.ids = m.numbers, m.ids[:len(m.ids):len(m.ids)]
 	m.design.view(&p.design)
-	p.recent, p.noise, p.defaultReward = m.recent, m.noise.variance(), m.opts.DefaultReward
+	p.recent, p.counts = m.recent, m.events
+	p.noise, p.defaultReward = m.noise.variance(), m.opts.DefaultReward
 	p.events = uint64(max(0, m.settled.examples+m.open.examples))
 	p.deviation = m.deviation()
 	return m.fillOpinions(p)
@@ -120,7 +122,7 @@ func (r *ridge) currents(dst *[]*posterior) error {
 
 // lend marks what p shares with the mixture as not to be written again.
 func (m *Mixture) lend(p *mixturePredictor) {
-	m.lent, m.recent.lent = true, true
+	m.lent, m.recent.lent, m.events.lent = true, true, true
 	for _, o := range p.opinions {
 		for _, b := range o.blocks {
 			if b != nil {
@@ -231,7 +233,21 @@ func (p *mixturePredictor) estimate(s *scoring, c *Candidate, full bool) Estimat
 		mean += float64(o.weight * m)
 		deviation += float64(o.weight * math.Sqrt(v))
 	}
-	return Estimate{Mean: p.defaultReward + mean, Variance: float64(deviation*deviation) * p.noise}
+	return Estimate{
+		Mean:     p.defaultReward + mean,
+		Variance: float64(deviation*deviation) * p.noise,
+		Events:   max(p.counts.of(number), worth(float64(deviation*deviation))),
+	}
+}
+
+// worth returns as how many events of its own an action is known, when what it shares with others leaves its mean that
+// variance, in units of the noise's.
+func worth(variance float64) uint64 {
+	const most = 1e9
+	if !(variance > 1/most) {
+		return most
+	}
+	return uint64(1 / variance)
 }
 
 // of returns a member's mean and its variance in units of the noise's.

@@ -11,9 +11,20 @@ import "github.com/nextbest/nextbest/features"
 type Estimate struct {
 	Mean     float64 // expected reward
 	Variance float64 // of the mean, in the reward's unit squared; 0 when the estimator has none
+	Events   uint64  // of the action, that the model has learned from, or that what it knows of the action is worth
 	// Replicates are the expected rewards by the replicates of a bootstrap, in their order; nil when the estimator has
 	// none. Explorations only read them.
 	Replicates []float64
+}
+
+// EventsOf returns how many events of the estimated actions the model has learned from: how much is known for choosing
+// among them. New actions know nothing of a loop's past.
+func EventsOf(estimates []Estimate) uint64 {
+	n := uint64(0)
+	for i := range estimates {
+		n += estimates[i].Events
+	}
+	return n
 }
 
 // Candidate is an action as a model sees it.
@@ -68,7 +79,8 @@ type Estimator interface {
 type Exploration interface {
 	// Probabilities writes one probability per estimate into dst, which has their length. They are exact: what is
 	// written is what Draw samples from, each at least the floor's share, summing to 1 within 1e-12. deviation is the
-	// rewards' standard deviation and n the number of events learned from, for explorations that scale by them.
+	// rewards' standard deviation and n the number of the actions' events learned from (EventsOf), for explorations that
+	// scale by them.
 	Probabilities(dst []float64, estimates []Estimate, deviation float64, n uint64)
 	// String names the policy and its parameters, as in "squarecb(gamma=10) floor 0.01".
 	String() string

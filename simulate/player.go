@@ -73,7 +73,7 @@ func (p *player) choose(context features.Set, actions []model.Candidate, u float
 	if len(p.probability) != len(actions) {
 		p.probability = make([]float64, len(actions))
 	}
-	p.exploration.Probabilities(p.probability, p.estimates, p.predictor.RewardDeviation(), p.predictor.Events())
+	p.exploration.Probabilities(p.probability, p.estimates, p.predictor.RewardDeviation(), model.EventsOf(p.estimates))
 	drawn := model.Draw(p.probability, u)
 	p.time.Predict += time.Since(start)
 	return drawn, p.probability

@@ -12,16 +12,21 @@ import (
 
 // policyNames are what namedPolicy knows.
 func policyNames() []string {
-	return []string{"default", "squarecb", "thompson", "ucb", "softmax", "epsilon_greedy", "uniform"}
+	return []string{"default", "squarecb", "thompson", "ucb", "softmax", "bagging", "epsilon_greedy", "uniform"}
 }
 
-// namedPolicy returns a policy with its default parameters over the default estimator. No name is the default's.
+// namedPolicy returns a policy with its default parameters over the estimator of a new loop with it. No name is the
+// default's.
 func namedPolicy(name string) (simulate.Policy, error) {
 	exploration, err := namedExploration(name)
 	if err != nil {
 		return simulate.Policy{}, err
 	}
-	return simulate.Policy{Name: exploration.String(), Exploration: exploration, NewEstimator: model.DefaultEstimator}, nil
+	estimator := model.DefaultEstimator
+	if model.WantsReplicates(exploration) {
+		estimator = func() model.Estimator { return model.NewBootstrap(model.BootstrapOptions{}) }
+	}
+	return simulate.Policy{Name: exploration.String(), Exploration: exploration, NewEstimator: estimator}, nil
 }
 
 func namedExploration(name string) (model.Exploration, error) {
@@ -34,6 +39,8 @@ func namedExploration(name string) (model.Exploration, error) {
 		return model.NewUCB(model.DefaultOptimism, model.DefaultFloor)
 	case "softmax":
 		return model.NewSoftmax(model.DefaultLambda, model.DefaultFloor)
+	case "bagging":
+		return model.NewBagging(0, model.DefaultFloor)
 	case "epsilon_greedy":
 		return model.NewEpsilonGreedy(model.DefaultEpsilon, model.DefaultFloor)
 	case "uniform":
