@@ -3,7 +3,6 @@ package model
 import (
 	"math"
 
-	"github.com/cespare/xxhash/v2"
 	"github.com/nextbest/nextbest/features"
 )
 
@@ -21,7 +20,7 @@ const (
 
 // BootstrapOptions are the choices of an ensemble. Zero values mean the defaults.
 type BootstrapOptions struct {
-	// Gradient is what every replicate is.
+	// Gradient is what every replicate is. Its MaxOpen is 10,000 by default, since all of them keep what is provisional.
 	Gradient GradientOptions
 	// Replicates is their number (10, at least 2). Time and memory grow with it.
 	Replicates int
@@ -56,6 +55,7 @@ func NewBootstrap(opts BootstrapOptions) *Bootstrap {
 	setDefault(&opts.Replicates, 10)
 	opts.Replicates = max(opts.Replicates, 2)
 	opts.Gradient.Variance = false
+	setDefault(&opts.Gradient.MaxOpen, 10_000)
 	b := &Bootstrap{opts: opts}
 	for range opts.Replicates {
 		b.replicates = append(b.replicates, NewGradient(opts.Gradient))
@@ -73,14 +73,18 @@ func (b *Bootstrap) Encode(context features.Set, action Candidate) Example {
 
 // Provisional implements Estimator; see Gradient.Provisional.
 func (b *Bootstrap) Provisional(x *Example, reward, weight float64) {
-	if !b.replicates[0].acceptable(reward, weight) {
+	if !b.replicates[0].acceptable(reward, weight) || weight == 0 {
 		return
 	}
 	b.provisional.add(reward-b.opts.Gradient.DefaultReward, weight)
-	key := contentKey(x)
+	key, own := contentKey(x), copied(x)
 	for i, r := range b.replicates {
-		if times := b.times(key, i); times > 0 {
-			r.Provisional(x, reward, weight*times)
+		switch times := b.times(key, i); {
+		case times == 0:
+		case weight < 0:
+			r.takeOut(x, reward, weight*times)
+		default:
+			r.putIn(own, reward, weight*times)
 		}
 	}
 }
@@ -106,18 +110,6 @@ func (b *Bootstrap) Settle(x *Example, reward, weight float64) {
 			r.Settle(x, reward, weight*times)
 		}
 	}
-}
-
-// contentKey is a hash of an example.
-func contentKey(x *Example) uint64 {
-	h := xxhash.Sum64String(x.ActionID)
-	for _, ts := range [2][]features.Term{x.Context, x.Action} {
-		for _, t := range ts {
-			h = scramble(h + uint64(uint32(t.Index)))
-			h = scramble(h + math.Float64bits(t.Value))
-		}
-	}
-	return h
 }
 
 // times returns how often a replicate takes the example of a key.

@@ -36,6 +36,9 @@ type GradientOptions struct {
 	// MaxPairs bounds the products of two context terms, squares of numbers included; they are further context terms
 	// while there are at most so many, and left out beyond. The default is none: they multiply the cost of a decision.
 	MaxPairs int
+	// MaxOpen bounds the provisional examples (50,000): beyond it the oldest are forgotten until they are settled. They take
+	// memory, and time when live weights are made anew.
+	MaxOpen int
 	// Variance has predictors fill Estimate.Variance, for about twice the time of an estimate.
 	Variance bool
 
@@ -59,17 +62,17 @@ type GradientOptions struct {
 // (Bach and Moulines, Non-strongly-convex smooth stochastic approximation with convergence rate O(1/n), 2013). Estimates
 // mix both, as would have been best for the last examples.
 //
-// What was settled is one set of weights, a function of the calls of Settle. While something is provisional there is a
-// second one, which goes on from there in the order of all calls. A step cannot be taken back: what is taken out leaves
-// the counts, but not the weights before ClearProvisional drops them; a corrected reward is one more step, towards the
-// new reward. So late rewards are underestimated until they are settled, by no more than their share.
+// What was settled is one set of weights, a function of the calls of Settle. A step cannot be taken back: provisional
+// examples are kept, and where there are any, predictions are by live weights, which the examples' steps make of the
+// settled ones, in the order the examples came. Adding one is one more step. Anything else has the live weights made anew
+// when they are next asked for, some microseconds per provisional example.
 //
 // It is an Estimator: for a single writer.
 type Gradient struct {
 	opts    GradientOptions
 	settled *gradientState
-	live    *gradientState // nil when nothing is provisional
-	taken   int64          // examples taken out of live and not yet put back
+	open    openExamples   // those that are provisional
+	live    *gradientState // of both; nil until it is asked for
 	skipped uint64
 	epoch   uint64 // of the newest table; see table
 	scratch gradientScratch
@@ -84,6 +87,7 @@ func NewGradient(opts GradientOptions) *Gradient {
 	setDefault(&opts.Rate, 2.5)
 	setDefault(&opts.Memory, 300)
 	setDefault(&opts.MaxProducts, 4096)
+	setDefault(&opts.MaxOpen, 50_000)
 	if opts.Loss == Logistic {
 		opts.prior = logOdds(opts.DefaultReward)
 	}
@@ -102,40 +106,44 @@ func (*Gradient) Encode(context features.Set, action Candidate) Example {
 	}
 }
 
-// Provisional implements Estimator, for the live weights.
+// Provisional implements Estimator. Taking out what was not added, or is beyond MaxOpen, does nothing.
 func (g *Gradient) Provisional(x *Example, reward, weight float64) {
 	if !g.acceptable(reward, weight) {
 		return
 	}
-	if g.live == nil {
-		g.live = g.settled.fork(g.newEpoch)
-	}
-	if weight < 0 {
-		g.taken++
+	if weight > 0 {
+		g.putIn(copied(x), reward, weight)
 	} else {
-		g.taken = max(0, g.taken-1)
+		g.takeOut(x, reward, weight)
 	}
-	g.learn(g.live, x, reward, weight, weight > 0)
+}
+
+// putIn takes ownership of x.
+func (g *Gradient) putIn(x Example, reward, weight float64) {
+	full := g.open.count >= g.opts.MaxOpen
+	if !g.open.add(newOpenExample(x, reward, weight), g.opts.MaxOpen) || full {
+		g.live = nil
+	}
+	if g.live != nil {
+		g.learn(g.live, &x, reward, weight)
+	}
+}
+
+func (g *Gradient) takeOut(x *Example, reward, weight float64) {
+	if g.open.remove(openKey(contentKey(x), reward, weight)) {
+		g.live = nil
+	}
 }
 
 // ClearProvisional implements Estimator.
-func (g *Gradient) ClearProvisional() { g.live, g.taken = nil, 0 }
+func (g *Gradient) ClearProvisional() { g.live, g.open = nil, openExamples{} }
 
-// Settle implements Estimator. A negative weight leaves the counts, but not the weights. The live weights know an
-// example that was taken out of them just before.
+// Settle implements Estimator. A negative weight takes the example out of the counts, but not of the weights.
 func (g *Gradient) Settle(x *Example, reward, weight float64) {
-	if !g.acceptable(reward, weight) {
-		return
+	if g.acceptable(reward, weight) {
+		g.learn(g.settled, x, reward, weight)
+		g.live = nil
 	}
-	g.learn(g.settled, x, reward, weight, weight > 0)
-	if g.live == nil {
-		return
-	}
-	known := g.taken > 0
-	if known {
-		g.taken--
-	}
-	g.learn(g.live, x, reward, weight, weight > 0 && !known)
 }
 
 // maxWeight, with maxReward, keeps sums of squares from overflow.
@@ -165,11 +173,16 @@ func (g *Gradient) Predictor() (Predictor, error) {
 // the Gradient's other methods.
 func (g *Gradient) Live() Predictor { return gradientLive{g} }
 
+// current returns the state that predictions are by.
 func (g *Gradient) current() *gradientState {
-	if g.live != nil {
-		return g.live
+	if g.open.count == 0 {
+		return g.settled
 	}
-	return g.settled
+	if g.live == nil {
+		g.live = g.settled.fork(g.newEpoch)
+		g.open.all(func(e *openExample) { g.learn(g.live, &e.x, e.reward, e.weight) })
+	}
+	return g.live
 }
 
 func (g *Gradient) newEpoch() uint64 {

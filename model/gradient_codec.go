@@ -4,17 +4,21 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+
+	"github.com/nextbest/nextbest/features"
 )
 
 // The bytes of a Gradient, little endian, counts as unsigned varints:
 //
-//	version  bits  loss  default reward  skipped  settled state  1, taken and live state, or 0
+//	version  bits  loss  default reward  skipped  state  open
 //
 //	state:   examples  weight  reward  squares  errors  norm  gain  gap  moments { step of index  weight mean square }…
 //	         pages { step of number  cells that are not zero, as 64 bits  { w a g }… }…
+//	open:    hole  content hash  { action id  context terms  action terms  reward  weight }…
+//	terms:   { index  value }…
 //
-// A state has the pages that differ from another's: the settled from zero, the live from the settled. A predictor's
-// bytes are its version, bits, loss, default reward and state.
+// The pages are those that are not zero. The hole is 1 + the number of examples before the one that was just taken out,
+// and 0 when there is none. A predictor's bytes are its version, bits, loss, default reward and state.
 const (
 	gradientVersion          = 1
 	gradientPredictorVersion = 1
@@ -24,22 +28,45 @@ const (
 func (g *Gradient) AppendBinary(b []byte) ([]byte, error) {
 	b = g.opts.appendBinary(b, gradientVersion)
 	b = binary.AppendUvarint(b, g.skipped)
-	b = g.settled.appendBinary(b, nil)
-	if g.live == nil {
-		return append(b, 0), nil
+	return g.open.appendBinary(g.settled.appendBinary(b)), nil
+}
+
+func (o *openExamples) appendBinary(b []byte) []byte {
+	hole, content := 0, uint64(0)
+	if o.hole > 0 {
+		hole, content = 1, o.list[o.hole-1].content
+		for i := range o.hole - 1 {
+			if !o.list[i].gone {
+				hole++
+			}
+		}
 	}
-	b = binary.AppendVarint(append(b, 1), g.taken)
-	return g.live.appendBinary(b, g.settled.weights.pages), nil
+	b = binary.AppendUvarint(binary.AppendUvarint(b, uint64(hole)), content)
+	b = binary.AppendUvarint(b, uint64(o.count))
+	o.all(func(e *openExample) {
+		b = appendBytes(b, []byte(e.x.ActionID))
+		b = appendTerms(appendTerms(b, e.x.Context), e.x.Action)
+		b = appendFloat(appendFloat(b, e.reward), e.weight)
+	})
+	return b
+}
+
+func appendTerms(b []byte, ts []features.Term) []byte {
+	b = binary.AppendUvarint(b, uint64(len(ts)))
+	for _, t := range ts {
+		b = appendFloat(binary.AppendUvarint(b, uint64(uint32(t.Index))), t.Value)
+	}
+	return b
 }
 
 // AppendBinary implements Predictor.
 func (p *gradientPredictor) AppendBinary(b []byte) ([]byte, error) {
-	return p.state.appendBinary(p.opts.appendBinary(b, gradientPredictorVersion), nil), nil
+	return p.state.appendBinary(p.opts.appendBinary(b, gradientPredictorVersion)), nil
 }
 
 // AppendBinary implements Predictor.
 func (l gradientLive) AppendBinary(b []byte) ([]byte, error) {
-	return l.g.current().appendBinary(l.g.opts.appendBinary(b, gradientPredictorVersion), nil), nil
+	return l.g.current().appendBinary(l.g.opts.appendBinary(b, gradientPredictorVersion)), nil
 }
 
 func (o *GradientOptions) appendBinary(b []byte, version uint64) []byte {
@@ -49,7 +76,7 @@ func (o *GradientOptions) appendBinary(b []byte, version uint64) []byte {
 	return appendFloat(b, o.DefaultReward)
 }
 
-func (s *gradientState) appendBinary(b []byte, base []*page) []byte {
+func (s *gradientState) appendBinary(b []byte) []byte {
 	b = binary.AppendVarint(b, s.examples)
 	for _, x := range [...]float64{s.weight, s.reward, s.squares, s.errors, s.norm, s.gain, s.gap} {
 		b = appendFloat(b, x)
@@ -62,24 +89,19 @@ func (s *gradientState) appendBinary(b []byte, base []*page) []byte {
 		last = m.index
 		b = appendFloat(appendFloat(appendFloat(b, m.weight), m.mean), m.square)
 	}
-	return s.weights.appendBinary(b, base)
+	return s.weights.appendBinary(b)
 }
 
-func (t *table) appendBinary(b []byte, base []*page) []byte {
-	zero := &page{}
-	var changed []int
+func (t *table) appendBinary(b []byte) []byte {
+	var written []int
 	for i, p := range t.pages {
-		from := zero
-		if base != nil {
-			from = base[i]
-		}
-		if p != from && p.cells != from.cells {
-			changed = append(changed, i)
+		if p.cells != [pageSize]cell{} {
+			written = append(written, i)
 		}
 	}
-	b = binary.AppendUvarint(b, uint64(len(changed)))
+	b = binary.AppendUvarint(b, uint64(len(written)))
 	last := 0
-	for _, i := range changed {
+	for _, i := range written {
 		b = binary.AppendUvarint(b, uint64(i-last))
 		last = i
 		b = t.pages[i].appendBinary(b)
@@ -117,15 +139,7 @@ func (g *Gradient) UnmarshalBinary(b []byte) error {
 	m := NewGradient(g.opts)
 	m.skipped = d.uvarint()
 	d.gradientState(m.settled)
-	if live := d.uvarint(); live == 1 {
-		m.live, m.taken = m.settled.fork(m.newEpoch), d.varint()
-		d.gradientState(m.live)
-		if m.taken < 0 {
-			d.fail()
-		}
-	} else if live != 0 {
-		d.fail()
-	}
+	d.open(&m.open)
 	if d.err == nil && len(d.b) > 0 {
 		d.fail()
 	}

@@ -4,9 +4,11 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+
+	"github.com/nextbest/nextbest/features"
 )
 
-// gradientState reads into s, which holds what the bytes differ from.
+// gradientState reads into an empty s.
 func (d *decoder) gradientState(s *gradientState) {
 	s.examples = d.varint()
 	for _, x := range [...]*float64{&s.weight, &s.reward, &s.squares, &s.errors, &s.norm, &s.gain, &s.gap} {
@@ -17,6 +19,42 @@ func (d *decoder) gradientState(s *gradientState) {
 	}
 	s.moments = d.moments()
 	d.pages(&s.weights)
+}
+
+func (d *decoder) open(o *openExamples) {
+	hole, content, at := d.uvarint(), d.uvarint(), 0
+	n := d.count(19)
+	if hole > uint64(n)+1 {
+		d.fail()
+	}
+	for i := range n + 1 {
+		if hole == uint64(i)+1 {
+			o.list = append(o.list, openExample{content: content, gone: true})
+			at = len(o.list)
+		}
+		if i == n {
+			break
+		}
+		x := Example{ActionID: string(d.bytes()), Context: d.terms(), Action: d.terms()}
+		reward, weight := d.float(), d.float()
+		if d.err != nil || !(weight > 0) {
+			d.fail()
+			return
+		}
+		o.add(newOpenExample(x, reward, weight), math.MaxInt)
+	}
+	o.hole = at
+}
+
+func (d *decoder) terms() (ts []features.Term) {
+	for range d.count(9) {
+		index := d.uvarint()
+		if index > math.MaxInt32 {
+			d.fail()
+		}
+		ts = append(ts, features.Term{Index: int32(index), Value: d.float()})
+	}
+	return ts
 }
 
 func (d *decoder) moments() moments {

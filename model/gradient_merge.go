@@ -14,14 +14,14 @@ func (g *Gradient) Merge(o *Gradient) error {
 	if g.opts != o.opts {
 		return errMerge
 	}
-	if g.live != nil || o.live != nil {
-		if g.live == nil {
-			g.live = g.settled.fork(g.newEpoch)
-		}
-		g.live.merge(o.current())
-		g.taken += o.taken
-	}
 	g.settled.merge(o.settled)
+	theirs := slices.Clone(o.open.list) // o may be g
+	for i := range theirs {
+		if !theirs[i].gone {
+			g.open.add(theirs[i], g.opts.MaxOpen)
+		}
+	}
+	g.live = nil
 	g.skipped += o.skipped
 	return nil
 }

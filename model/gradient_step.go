@@ -28,8 +28,8 @@ const (
 	maxScore = 1e110
 )
 
-// learn counts an example in s, or out with a negative weight, and makes a step towards the reward if s is to move.
-func (g *Gradient) learn(s *gradientState, x *Example, reward, weight float64, move bool) {
+// learn counts an example in s and makes a step towards the reward; with a negative weight it counts it out.
+func (g *Gradient) learn(s *gradientState, x *Example, reward, weight float64) {
 	s.count(reward-g.opts.DefaultReward, weight)
 	for _, t := range x.Context {
 		s.learnNumber(t.Index, t.Value, weight)
@@ -45,7 +45,7 @@ func (g *Gradient) learn(s *gradientState, x *Example, reward, weight float64, m
 		averaged += float64(t.cell.a * t.x)
 	}
 	s.norm = max(0, s.norm+float64(weight*norm))
-	if move && math.Abs(score) <= maxScore && math.Abs(averaged) <= maxScore {
+	if weight > 0 && math.Abs(score) <= maxScore && math.Abs(averaged) <= maxScore {
 		s.judge(g.opts.predict(score), g.opts.predict(averaged), reward, weight)
 		g.descend(s, score, reward, weight)
 	}
