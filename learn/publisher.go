@@ -29,7 +29,7 @@ type publisher struct {
 	number  uint64            // the highest that was tried
 	pending uint64            // number of the cut that is in the log and not reached; 0 for none
 	last    time.Time         // of the last attempt
-	cost    time.Duration     // of the last attempt: a loop spends at most half of the time on publishing
+	cost    time.Duration     // of the last attempt: a loop spends at most a quarter of the time on publishing
 	stale   bool              // the status is older than the fold
 	failure string            // why the newest model was not published
 	refused uint64
@@ -72,7 +72,7 @@ func (p *publisher) due(now time.Time) bool {
 }
 
 // ready returns when the loop may be published again.
-func (p *publisher) ready(every time.Duration) time.Time { return p.last.Add(max(every, 2*p.cost)) }
+func (p *publisher) ready(every time.Duration) time.Time { return p.last.Add(max(every, 4*p.cost)) }
 
 // publishDue cuts every loop that is due and ready.
 func (t *tail) publishDue(ctx context.Context) {
