@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 )
 
 var errCorrupt = errors.New("corrupt model state")
@@ -13,6 +14,7 @@ func appendFloat(b []byte, x float64) []byte {
 }
 
 func appendFloats(b []byte, xs []float64) []byte {
+	b = slices.Grow(b, binary.MaxVarintLen64+8*len(xs))
 	b = binary.AppendUvarint(b, uint64(len(xs)))
 	for _, x := range xs {
 		b = appendFloat(b, x)

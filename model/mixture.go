@@ -14,7 +14,8 @@ type MixtureOptions struct {
 	// MaxContextTerms and MaxActionTerms bound the terms (256 each), MaxCategories the texts of one feature (64);
 	// see features.EncoderOptions.
 	MaxContextTerms, MaxActionTerms, MaxCategories int
-	// MaxActions bounds the actions that get weights of their own, the first served ones (1000); the others share some.
+	// MaxActions bounds the actions that get weights of their own, the first served ones (1000, fewer where rows are
+	// long); the others share some.
 	MaxActions int
 }
 
@@ -115,12 +116,16 @@ func (m *Mixture) Encode(context features.Set, action Candidate) Example {
 	return x
 }
 
+// mostOwnWeights bounds the memory of actions' own blocks: the numbers of one matrix for each of them, of which a mixture
+// has about eight. With 100 columns it is enough for some 800 actions, with 256 for 120; further ones share a block.
+const mostOwnWeights = 1 << 22
+
 // number returns an action's number, and gives it one while there are any.
 func (m *Mixture) number(id string) int {
 	if n, known := m.numbers[id]; known {
 		return int(n)
 	}
-	if len(m.ids) >= m.opts.MaxActions {
+	if len(m.ids) >= m.opts.MaxActions || (len(m.ids)+1)*packedSize(len(m.design.rows[linearRow].columns)) > mostOwnWeights {
 		return 0
 	}
 	if m.lent {
