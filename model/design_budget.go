@@ -18,7 +18,7 @@ type budget struct {
 
 // defaultBudget was set by time: see docs/learning.md.
 func defaultBudget() budget {
-	return budget{full: 156, chosen: 80, actions: 200, shared: 156, square: 64}
+	return budget{full: 156, chosen: 64, actions: 200, shared: 156, square: 64}
 }
 
 // Prior precisions, in units of the noise's: that of a term grows with the number of terms, so that what all of them

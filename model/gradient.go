@@ -45,7 +45,7 @@ type GradientOptions struct {
 	prior float64 // the log-odds of DefaultReward, for Logistic
 }
 
-// Gradient is a linear model of hashed terms, learned by gradient descent: for loops that are too wide for Linear, since
+// Gradient is a linear model of hashed terms, learned by gradient descent: for loops that are too wide for a Mixture, since
 // an example costs as many steps as it has terms, and memory is fixed. An action a in context z with features f is worth
 //
 //	Σ_k f_k·(w(k) + Σ_j z_j·w(j,k))

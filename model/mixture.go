@@ -44,6 +44,7 @@ type Mixture struct {
 	rows    rows
 	view    designView
 	scratch []float64
+	terms   []features.Term
 	means   []float64
 	live    *mixturePredictor
 }
@@ -92,7 +93,8 @@ func NewMixture(opts MixtureOptions) *Mixture {
 func (m *Mixture) Observe(context features.Set, actions []Candidate) {
 	m.context.Observe(context)
 	v := m.context.View()
-	m.design.observe(v.Terms(), v.Append(nil, context), len(actions))
+	m.terms = v.Append(m.terms[:0], context)
+	m.design.observe(v.Terms(), m.terms, len(actions))
 	if m.design.repriored {
 		m.sync() // Now, so that the state does not depend on when it is next looked at.
 	}
