@@ -17,7 +17,7 @@ import (
 //     logged decision is encoded (defaults are put in when learning, since the log holds what was there);
 //   - the reward: window, default, aggregation, metrics and range say what an event is worth.
 //
-// Left out, because a record of the log already holds their effect: policy, floor and salt (the probabilities), the
+// Left out, because a record of the log already holds their effect: policy (but for the estimator that it asks for), floor and salt (the probabilities), the
 // learning mode (whether the decision is learned from), freshness (a stale value was logged as missing), durability and
 // fallback. Left out as well: the catalogue. A decision is encoded, when it is folded, with the catalogue that is in
 // force then, and the log holds the changes of loop files in order: a price that changes today must not change what was

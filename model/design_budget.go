@@ -12,7 +12,7 @@ type budget struct {
 	chosen  int  // columns of a row with some products; terms alone may be more
 	shared  int  // the same of a shared row
 	actions int  // most actions of a decision, beyond which rows of their own have no products
-	square  int  // most columns of a tracked row with products
+	square  int  // most columns with all products, at the first choice, for tracked rows to have any
 	tracked bool // tracked rows have products: decided with the first choice
 }
 

@@ -19,8 +19,8 @@ func newMembers() []*member {
 	return []*member{
 		{kind: linearRow, ridge: ridge{keep: 1}},
 		{kind: fullRow, ridge: ridge{keep: 1}},
-		{kind: trackedRow, prior: math.Log(0.3), ridge: ridge{keep: 0.998}},
-		{kind: trackedRow, prior: math.Log(0.1), ridge: ridge{keep: 0.98}},
+		{kind: trackedRow, prior: -1.2, ridge: ridge{keep: 0.998}},
+		{kind: trackedRow, prior: -2.3, ridge: ridge{keep: 0.98}},
 		{kind: sharedRow, shared: true, ridge: ridge{keep: 1}},
 	}
 }

@@ -19,11 +19,11 @@ type MixtureOptions struct {
 	MaxActions int
 }
 
-// Mixture is what a new loop learns with: several ridge regressions of one stream of examples, from a constant per action to
+// Mixture is what a new loop learns with: several ridge regressions of one stream of examples, from a linear one per action to
 // all products of terms that fit a budget, with and without forgetting, and one over what actions have in common. Each
 // predicts every settled example before it learns from it; how well is an honest measure of each, and decides how much
 // its opinion weighs in the scores (the exponentially weighted average forecaster: Cesa-Bianchi and Lugosi, Prediction,
-// Learning, and Games, 2006, 2.1; with a fixed share: Herbster and Warmuth 1998). So a loop begins with what little data
+// Learning, and Games, 2006, 2.1; over discounted losses, with a least share for each). So a loop begins with what little data
 // supports, moves on to what more data supports, and follows changes where there are any, without being told.
 //
 // It is an Estimator: for a single writer.
@@ -185,12 +185,15 @@ func (m *Mixture) Settle(x *Example, reward, weight float64) {
 	}
 }
 
-// maxReward keeps sums of squares far from overflow.
-const maxReward = 1e100
+// maxReward keeps sums of squares far from overflow, mostWeight keeps priors from vanishing beside the sums.
+const (
+	maxReward  = 1e100
+	mostWeight = 1e6
+)
 
 // valid reports whether an example can be learned from. Callers validate; this is the last line.
 func (m *Mixture) valid(x *Example, reward, weight float64) bool {
-	ok := math.Abs(reward) <= maxReward && math.Abs(weight) <= maxReward && len(x.Context) > 0
+	ok := math.Abs(reward) <= maxReward && math.Abs(weight) <= mostWeight && len(x.Context) > 0
 	if !ok {
 		m.skipped++
 	}
@@ -231,13 +234,14 @@ func (m *Mixture) measure(number int, reward float64) {
 	for i, w := range m.weights() {
 		mixed += float64(w * m.means[i])
 	}
+	variance := m.noiseVariance(&m.settled) // of what is settled alone: nothing else has an order of its own
 	for i, k := range m.members {
-		if k.learns(&m.design) && k.score(reward-m.means[i], m.noise.variance()) {
+		if k.learns(&m.design) && k.score(reward-m.means[i], variance) {
 			m.startAgain(k)
 		}
 	}
 	m.noise.add(reward - mixed)
-	m.recent.add(number, reward-mixed, m.noise.variance())
+	m.recent.add(number, reward-mixed, m.noiseVariance(&m.settled))
 }
 
 // startAgain has a member forget nearly everything, and gives it the chance of the best.
@@ -275,7 +279,7 @@ func (m *Mixture) weights() []float64 {
 	}
 	for i, k := range m.members {
 		if k.speaks(&m.design) {
-			w[i] = math.Exp(k.prior + k.evidence - best)
+			w[i] = exp(k.prior + k.evidence - best)
 			sum += w[i]
 		}
 	}
@@ -324,13 +328,22 @@ func (n *noise) add(residual float64) {
 }
 
 func (n *noise) variance() float64 {
-	if n.weight < 10 {
-		return 0.1
-	}
 	if n.weight == 0 {
 		return 0
 	}
 	return n.squares / n.weight
+}
+
+// noiseVariance returns that of the noise. Before fewSettled examples settled the variance of the given rewards stands in
+// for what is lacking.
+func (m *Mixture) noiseVariance(rewards *totals) float64 {
+	const fewSettled = 10
+	n := &m.noise
+	if n.weight >= fewSettled {
+		return n.variance()
+	}
+	d := rewards.deviation()
+	return (n.squares + float64((fewSettled-n.weight)*float64(d*d))) / fewSettled
 }
 
 // recents are running means of recent surprises, by action number and over all, in deviations of the noise.

@@ -27,7 +27,7 @@ type mixturePredictor struct {
 
 // opinion is what one member says, with its weight in the scores.
 type opinion struct {
-	member *member // its kind and prior alone: both are immutable
+	member *member // what of it never changes: its kind, whether it is shared, what it keeps
 	weight float64
 	blocks []*posterior // by number; nil without an example
 	spread []float64    // the prior variances of the weights
@@ -53,19 +53,19 @@ func (m *Mixture) fill(p *mixturePredictor) error {
 	p.numbers, p.ids = m.numbers, m.ids[:len(m.ids):len(m.ids)]
 	m.design.view(&p.design)
 	p.recent, p.counts = m.recent, m.events
-	p.noise, p.defaultReward = m.noise.variance(), m.opts.DefaultReward
+	p.noise, p.defaultReward = m.noiseVariance(m.all()), m.opts.DefaultReward
 	p.events = uint64(max(0, m.settled.examples+m.open.examples))
 	p.deviation = m.deviation()
 	return m.fillOpinions(p)
 }
 
-func (m *Mixture) deviation() float64 {
-	n := m.settled.weight + m.open.weight
-	if !(n > 1) {
-		return 0
-	}
-	mean := (m.settled.reward + m.open.reward) / n
-	return math.Sqrt(max(0, (m.settled.squares+m.open.squares)/n-float64(mean*mean)))
+// deviation returns the standard deviation of all rewards, provisional ones too.
+func (m *Mixture) deviation() float64 { return m.all().deviation() }
+
+func (m *Mixture) all() *totals {
+	all := m.settled
+	all.merge(m.open)
+	return &all
 }
 
 func (m *Mixture) fillOpinions(p *mixturePredictor) error {

@@ -330,3 +330,34 @@ func BenchmarkMixture(b *testing.B) {
 		})
 	}
 }
+
+// TestRewardsOfAnyScale: a thousand times the reward is a thousand times the estimate and its deviation, before anything
+// settled too.
+func TestRewardsOfAnyScale(t *testing.T) {
+	of := func(scale float64, settled bool) []Estimate {
+		w, m := newWorld(13), NewMixture(MixtureOptions{})
+		for range 60 {
+			context, x, city := w.context()
+			m.Observe(context, nil)
+			served := w.rnd.IntN(3)
+			e := m.Encode(context, threeActions(nil)[served])
+			if r := scale * w.reward(served, x, city); settled {
+				m.Settle(&e, r, 1)
+			} else {
+				m.Provisional(&e, r, 1)
+			}
+		}
+		context, _, _ := w.context()
+		return must(m.Predictor()).Estimate(nil, context, threeActions(nil))
+	}
+	for _, settled := range []bool{false, true} {
+		plain, scaled := of(1, settled), of(1000, settled)
+		for i := range plain {
+			agree(t, "mean", scaled[i].Mean/1000, plain[i].Mean)
+			agree(t, "variance", scaled[i].Variance/1e6, plain[i].Variance)
+			if !(plain[i].Variance > 0) {
+				t.Errorf("settled %v: no variance", settled)
+			}
+		}
+	}
+}

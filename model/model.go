@@ -17,8 +17,8 @@ type Estimate struct {
 	Replicates []float64
 }
 
-// EventsOf returns how many events of the estimated actions the model has learned from: how much is known for choosing
-// among them. New actions know nothing of a loop's past.
+// EventsOf returns how much is known for choosing among the estimated actions, in events: the sum of Estimate.Events. It can
+// be more than the loop's events, where actions share what is known; new actions know nothing of a loop's past.
 func EventsOf(estimates []Estimate) uint64 {
 	n := uint64(0)
 	for i := range estimates {
@@ -79,8 +79,8 @@ type Estimator interface {
 type Exploration interface {
 	// Probabilities writes one probability per estimate into dst, which has their length. They are exact: what is
 	// written is what Draw samples from, each at least the floor's share, summing to 1 within 1e-12. deviation is the
-	// rewards' standard deviation and n the number of the actions' events learned from (EventsOf), for explorations that
-	// scale by them.
+	// rewards' standard deviation and n what is known of the actions, in events (EventsOf), for explorations that scale
+	// by them.
 	Probabilities(dst []float64, estimates []Estimate, deviation float64, n uint64)
 	// String names the policy and its parameters, as in "squarecb(gamma=10) floor 0.01".
 	String() string

@@ -43,7 +43,7 @@ func (v *designView) standardise(of int, terms []features.Term) {
 }
 
 // recentTerms are the leading columns of tracked rows: how much better than expected recent events turned out, of the
-// action and of all, each over a few events and over some dozens.
+// action and of all, each over about the last 2 and the last 16 settled events.
 const recentTerms = 4
 
 // recent are their values.

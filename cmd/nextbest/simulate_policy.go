@@ -15,8 +15,8 @@ func policyNames() []string {
 	return []string{"default", "squarecb", "thompson", "ucb", "softmax", "bagging", "epsilon_greedy", "uniform"}
 }
 
-// namedPolicy returns a policy with its default parameters over the estimator of a new loop with it. No name is the
-// default's.
+// namedPolicy returns a policy with its default parameters over the default estimator, or
+// a bootstrap where it asks for replicates. No name is the default's.
 func namedPolicy(name string) (simulate.Policy, error) {
 	exploration, err := namedExploration(name)
 	if err != nil {
