@@ -46,8 +46,8 @@ const (
 	rowKinds
 )
 
-// ownNumbers bounds how many of an action's numbers are in rows that its own weights are for: more are an embedding,
-// which does not change.
+// ownNumbers bounds which of an action's terms may be numbers in rows that its own weights are for: those among its first.
+// More are an embedding, which does not change.
 const ownNumbers = 16
 
 // has reports whether rows of the kind have the column. tracked says whether tracked rows have products.

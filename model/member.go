@@ -13,7 +13,7 @@ type member struct {
 	evidence float64 // logarithm of its weight, up to what is common to all
 }
 
-// newMembers returns the members of a mixture, simplest first. Those that forget keep about the last 500 and the last 50
+// newMembers returns the members of a mixture. Those that forget keep about the last 500 and the last 50
 // examples of an action.
 func newMembers() []*member {
 	return []*member{

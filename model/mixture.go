@@ -30,7 +30,7 @@ type MixtureOptions struct {
 type Mixture struct {
 	opts            MixtureOptions
 	context, action *features.Encoder
-	numbers         map[string]int32 // of an action by id, from 1; 0 is for those beyond MaxActions
+	numbers         map[string]int32 // of an action by id, from 1; 0 is for those beyond the bounds
 	ids             []string         // by number - 1
 	lent            bool             // numbers is in a predictor's hands: copy before writing
 	design          design
@@ -118,8 +118,9 @@ func (m *Mixture) Encode(context features.Set, action Candidate) Example {
 	return x
 }
 
-// mostOwnWeights bounds the memory of actions' own blocks: the numbers of one matrix for each of them, of which a mixture
-// has about eight. With 100 columns it is enough for some 800 actions, with 256 for 120; further ones share a block.
+// mostOwnWeights bounds the memory of actions' own blocks: the numbers of one matrix for each of them, by the columns at
+// that time. A mixture has about eight such matrices, and as many again while rewards are open. With 100 columns it is
+// enough for some 800 actions, with 256 for 120; further ones share a block.
 const mostOwnWeights = 1 << 22
 
 // number returns an action's number, and gives it one while there are any.
@@ -127,7 +128,7 @@ func (m *Mixture) number(id string) int {
 	if n, known := m.numbers[id]; known {
 		return int(n)
 	}
-	if len(m.ids) >= m.opts.MaxActions || (len(m.ids)+1)*packedSize(len(m.design.rows[linearRow].columns)) > mostOwnWeights {
+	if len(m.ids) >= m.opts.MaxActions || (len(m.ids)+1)*packedSize(len(m.design.rows[fullRow].columns)) > mostOwnWeights {
 		return 0
 	}
 	if m.lent {

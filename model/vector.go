@@ -1,9 +1,9 @@
 package model
 
-// The three vector routines that all of learning and scoring comes down to. They are our own because a model's bytes are
+// The vector routines that, with those of packed.go, all of learning and scoring comes down to. They are our own because a model's bytes are
 // promised to be the same on every machine: gonum's add in another order on each kind of processor. Each has one order of
 // summation, and the conversions to float64 forbid fused multiply-add. Where the processor has AVX2 the same operations
-// are done four at a time (vector_amd64.s), to the same bits.
+// are done four at a time (vector_amd64.s, packed_amd64.s), to the same bits.
 
 // lanes is the number of interleaved sums of a dot product.
 const lanes = 16
