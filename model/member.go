@@ -41,6 +41,15 @@ func (k *member) learns(d *design) bool {
 	return k.speaks(d) || k.kind == fullRow && d.observed <= lastChoice
 }
 
+// opens reports whether a member takes an example in as long as it is provisional. For shared weights that is told by the
+// example alone: one from before actions had features was not taken in, and must not be taken out when they have.
+func (k *member) opens(d *design, x *Example) bool {
+	if k.shared {
+		return k.speaks(d) && int(d.action[1]) < x.Width
+	}
+	return k.learns(d)
+}
+
 // number returns the block of an action.
 func (k *member) number(action int) int {
 	if k.shared {

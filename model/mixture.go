@@ -153,7 +153,7 @@ func (m *Mixture) Provisional(x *Example, reward, weight float64) {
 	m.open.add(reward, weight)
 	m.events.add(number, weight)
 	for _, k := range m.members {
-		if k.learns(&m.design) {
+		if k.opens(&m.design, x) {
 			k.ridge.provisional(k.number(number), k.row(&m.rows), reward, weight)
 		}
 	}
