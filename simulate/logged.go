@@ -62,6 +62,9 @@ func ReadLogged(r io.Reader, columns LoggedColumns) (*Logged, error) {
 	return l, l.number(ids)
 }
 
+// maxReward keeps sums over the rows, divided by small propensities, finite. Models leave out what is beyond.
+const maxReward = 1e100
+
 func checkActionID(field string) error {
 	if field == "" {
 		return errors.New("the action is missing")
@@ -73,6 +76,9 @@ func (l *Logged) addReward(field string) error {
 	x, err := strconv.ParseFloat(field, 64)
 	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
 		return fmt.Errorf("the reward %q is not a finite number", field)
+	}
+	if math.Abs(x) > maxReward {
+		return fmt.Errorf("the reward %s is beyond ±%g", field, maxReward)
 	}
 	l.rewards = append(l.rewards, x)
 	return nil

@@ -149,6 +149,7 @@ func TestBadLogsAreNamed(t *testing.T) {
 		{header + "1,b,0,\n", `line 3, column 7 (propensity): the propensity "" is not a number`},
 		{header + "1,b,Inf,1\n", `line 3, column 5 (reward): the reward "Inf" is not a finite number`},
 		{header + "1,b,much,1\n", `line 3, column 5 (reward): the reward "much" is not a finite number`},
+		{header + "1,b,1e101,1\n", `line 3, column 5 (reward): the reward 1e101 is beyond ±1e+100`},
 		{header + "1,,0,1\n", "line 3, column 3 (action): the action is missing"},
 		{header, "the log served 1 different actions"},
 		{header + "1,b\n", "line 3, column 1: wrong number of fields"},

@@ -92,14 +92,16 @@ type tableReader struct {
 
 func newTableReader(header []string, roles []role, drop func(string) bool) (*tableReader, error) {
 	t := &tableReader{roles: roles}
+	seen := make(map[string]bool, len(header))
 	for i, name := range header {
 		switch {
 		case name == "":
 			return nil, fmt.Errorf("line 1: column number %d has no name", i+1)
-		case slices.Index(header, name) < i:
+		case seen[name]:
 			return nil, fmt.Errorf("line 1: two columns are named %q", name)
 		}
 		t.header = append(t.header, strings.Clone(name))
+		seen[t.header[i]] = true
 	}
 	for _, r := range roles {
 		at := slices.Index(t.header, r.column)
