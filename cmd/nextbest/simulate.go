@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -162,6 +164,12 @@ func (f *simulateFlags) validate(flags *pflag.FlagSet) error {
 	return err
 }
 
+// What a simulation is bounded to, far from the end of memory.
+const (
+	mostSimulated         = 100_000_000 // rounds, or visitors of a test
+	mostSimulatedFeatures = 100_000
+)
+
 func (f *simulateFlags) validateNumbers() error {
 	switch {
 	case f.rounds < 0:
@@ -172,11 +180,28 @@ func (f *simulateFlags) validateNumbers() error {
 		return fmt.Errorf("--delay %g is not between 0 and a thousand million", f.delay)
 	case f.batch < 0:
 		return fmt.Errorf("--batch %d is negative", f.batch)
+	case f.rounds > mostSimulated:
+		return fmt.Errorf("--rounds %d is more than a hundred million, whose rewards are kept", f.rounds)
 	case f.tests < 1 || f.visitors < 1:
 		return errors.New("--tests and --visitors are at least 1")
+	case f.visitors > mostSimulated:
+		return fmt.Errorf("--visitors %d is more than a hundred million, whose rewards are kept", f.visitors)
+	case f.features > mostSimulatedFeatures:
+		return fmt.Errorf("--features %d is more than %d", f.features, mostSimulatedFeatures)
 	case f.format == "synthetic":
 		_, err := simulate.Synthetic(f.synthetic(f.seed, 1))
 		return err
+	}
+	return nil
+}
+
+// canReport refuses a picture that could not be written, before anything is played.
+func (f *simulateFlags) canReport() error {
+	if f.report == "" {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Dir(f.report)); err != nil {
+		return fmt.Errorf("--report %s: %w", f.report, err)
 	}
 	return nil
 }
@@ -185,6 +210,9 @@ func (f *simulateFlags) validateNumbers() error {
 func (f *simulateFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	policies, err := f.policies()
 	if err != nil {
+		return err
+	}
+	if err := f.canReport(); err != nil {
 		return err
 	}
 	game, err := f.game()
