@@ -101,30 +101,6 @@ func (a *Arms) Merge(o *Arms) error {
 // methods. The first estimate after an example takes a pass over the actions.
 func (a *Arms) Live() Predictor { return armsLive{a} }
 
-// numbering gives ids numbers from 1, in the order of their first appearance; 0 stands for all that have none.
-type numbering struct {
-	ids     []string // by number - 1
-	numbers map[string]int32
-	lent    bool // both are in others' hands: copy numbers before writing
-}
-
-func (n *numbering) of(id string) int { return int(n.numbers[id]) }
-
-// add gives id its number, while there are fewer than most.
-func (n *numbering) add(id string, most int) {
-	if _, known := n.numbers[id]; known || len(n.ids) >= most {
-		return
-	}
-	if n.lent || n.numbers == nil {
-		n.numbers, n.lent = make(map[string]int32, len(n.ids)+1), false
-		for i, id := range n.ids {
-			n.numbers[id] = int32(i + 1)
-		}
-	}
-	n.ids = append(n.ids, id)
-	n.numbers[id] = int32(len(n.ids))
-}
-
 // setDefault replaces an option that is not set.
 func setDefault[T int | float64](x *T, value T) {
 	if *x <= 0 {

@@ -36,14 +36,6 @@ func (p *armsPredictor) AppendBinary(b []byte) ([]byte, error) {
 	return s.appendBinary(b), nil
 }
 
-func (n *numbering) appendBinary(b []byte) []byte {
-	b = binary.AppendUvarint(b, uint64(len(n.ids)))
-	for _, id := range n.ids {
-		b = appendBytes(b, []byte(id))
-	}
-	return b
-}
-
 func (s *armSums) appendBinary(b []byte) []byte {
 	b = binary.AppendVarint(b, s.examples)
 	b = binary.AppendVarint(b, s.other)
@@ -81,17 +73,6 @@ func (a *Arms) UnmarshalBinary(b []byte) error {
 	}
 	*a = *m
 	return nil
-}
-
-func (d *decoder) numbering() (n numbering) {
-	for range d.count(1) {
-		id := string(d.bytes())
-		if n.of(id) != 0 {
-			d.fail()
-		}
-		n.add(id, len(n.ids)+1)
-	}
-	return n
 }
 
 // armSums reads sums of at most the given number of cells.

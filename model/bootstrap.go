@@ -151,10 +151,3 @@ func (b *Bootstrap) Merge(o *Bootstrap) error {
 	b.provisional.merge(o.provisional)
 	return nil
 }
-
-func (t *totals) merge(o totals) {
-	t.examples += o.examples
-	t.weight += o.weight
-	t.reward += o.reward
-	t.squares += o.squares
-}

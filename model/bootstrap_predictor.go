@@ -2,7 +2,6 @@ package model
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/nextbest/nextbest/features"
 )
@@ -74,15 +73,6 @@ func (p *bootstrapPredictor) Events() uint64 { return uint64(max(0, p.all.exampl
 
 // RewardDeviation implements Predictor.
 func (p *bootstrapPredictor) RewardDeviation() float64 { return p.all.deviation() }
-
-// deviation returns the rewards' standard deviation, 0 before there are two.
-func (t *totals) deviation() float64 {
-	if !(t.weight > 1) {
-		return 0
-	}
-	mean := t.reward / t.weight
-	return math.Sqrt(max(0, t.squares/t.weight-float64(mean*mean)))
-}
 
 // Live returns a predictor that is always at what was learned last, without a copy. It is for the goroutine that calls
 // the Bootstrap's other methods.

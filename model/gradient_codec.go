@@ -77,8 +77,8 @@ func (o *GradientOptions) appendBinary(b []byte, version uint64) []byte {
 }
 
 func (s *gradientState) appendBinary(b []byte) []byte {
-	b = binary.AppendVarint(b, s.examples)
-	for _, x := range [...]float64{s.weight, s.reward, s.squares, s.errors, s.norm, s.gain, s.gap} {
+	b = s.totals.appendBinary(b)
+	for _, x := range [...]float64{s.errors, s.norm, s.gain, s.gap} {
 		b = appendFloat(b, x)
 	}
 	ms := s.moments.sorted()

@@ -10,8 +10,8 @@ import (
 
 // gradientState reads into an empty s.
 func (d *decoder) gradientState(s *gradientState) {
-	s.examples = d.varint()
-	for _, x := range [...]*float64{&s.weight, &s.reward, &s.squares, &s.errors, &s.norm, &s.gain, &s.gap} {
+	s.totals = d.totals()
+	for _, x := range [...]*float64{&s.errors, &s.norm, &s.gain, &s.gap} {
 		*x = d.float()
 	}
 	if s.errors < 0 || s.norm < 0 || s.gap < 0 {

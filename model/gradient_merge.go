@@ -29,10 +29,7 @@ func (g *Gradient) Merge(o *Gradient) error {
 func (s *gradientState) merge(o *gradientState) {
 	s.moments.merge(&o.moments)
 	s.weights.merge(&o.weights)
-	s.examples += o.examples
-	s.weight += o.weight
-	s.reward += o.reward
-	s.squares += o.squares
+	s.totals.merge(o.totals)
 	s.errors += o.errors
 	s.norm += o.norm
 	s.gain += o.gain

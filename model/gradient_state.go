@@ -1,18 +1,13 @@
 package model
 
-import "math"
-
 // gradientState is one set of weights with what its steps are scaled by.
 type gradientState struct {
 	weights table
 	moments moments
-	// Sums over the examples, weighted, with targets r less the default reward and e the errors before each step:
-	examples int64
-	weight   float64 // Σ 1
-	reward   float64 // Σ r
-	squares  float64 // Σ r²
-	errors   float64 // Σ e²
-	norm     float64 // Σ‖x‖²
+	totals  // of the examples, whose targets are rewards less the default reward
+	// Further sums over them, weighted, with e the errors before each step:
+	errors float64 // Σ e²
+	norm   float64 // Σ‖x‖²
 	// How the averages would have done against the newest weights, over the last examples; see trust.
 	gain, gap float64
 }
@@ -51,18 +46,6 @@ func (s *gradientState) fork(newEpoch func() uint64) *gradientState {
 	return &c
 }
 
-// count adds an example's target to the sums.
-func (s *gradientState) count(target, weight float64) {
-	if weight < 0 {
-		s.examples--
-	} else {
-		s.examples++
-	}
-	s.weight += weight
-	s.reward += float64(weight * target)
-	s.squares += float64(float64(weight*target) * target)
-}
-
 // variance returns that of the targets and one more of 0, so that the first reward has a scale. It is 0 while all
 // targets are.
 func (s *gradientState) variance() float64 {
@@ -72,15 +55,6 @@ func (s *gradientState) variance() float64 {
 	}
 	mean := s.reward / n
 	return max(0, s.squares/n-float64(mean*mean))
-}
-
-// deviation returns the rewards' standard deviation, 0 before there are two.
-func (s *gradientState) deviation() float64 {
-	if !(s.weight > 1) {
-		return 0
-	}
-	mean := s.reward / s.weight
-	return math.Sqrt(max(0, s.squares/s.weight-float64(mean*mean)))
 }
 
 // residual returns the variance of what is left of the targets, at most their own.

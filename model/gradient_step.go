@@ -30,7 +30,7 @@ const (
 
 // learn counts an example in s and makes a step towards the reward; with a negative weight it counts it out.
 func (g *Gradient) learn(s *gradientState, x *Example, reward, weight float64) {
-	s.count(reward-g.opts.DefaultReward, weight)
+	s.totals.add(reward-g.opts.DefaultReward, weight)
 	for _, t := range x.Context {
 		s.learnNumber(t.Index, t.Value, weight)
 	}

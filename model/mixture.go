@@ -2,7 +2,6 @@ package model
 
 import (
 	"math"
-	"slices"
 
 	"github.com/nextbest/nextbest/features"
 )
@@ -30,9 +29,7 @@ type MixtureOptions struct {
 type Mixture struct {
 	opts            MixtureOptions
 	context, action *features.Encoder
-	numbers         map[string]int32 // of an action by id, from 1; 0 is for those beyond the bounds
-	ids             []string         // by number - 1
-	lent            bool             // numbers is in a predictor's hands: copy before writing
+	actions         numbering // 0 is for those beyond the bounds
 	design          design
 	members         []*member
 	settled, open   totals
@@ -46,27 +43,10 @@ type Mixture struct {
 	scratch []float64
 	terms   []features.Term
 	means   []float64
-	live    *mixturePredictor
+	shares  []float64
 }
 
 var _ Estimator = (*Mixture)(nil)
-
-// totals are the sums over all examples from which the rewards' deviation comes.
-type totals struct {
-	examples                int64
-	weight, reward, squares float64
-}
-
-func (t *totals) add(reward, weight float64) {
-	if weight < 0 {
-		t.examples--
-	} else {
-		t.examples++
-	}
-	t.weight += weight
-	t.reward += float64(weight * reward)
-	t.squares += float64(float64(weight*reward) * reward)
-}
 
 // DefaultEstimator returns what a new loop learns with.
 func DefaultEstimator() Estimator { return NewMixture(MixtureOptions{}) }
@@ -80,7 +60,6 @@ func NewMixture(opts MixtureOptions) *Mixture {
 		opts:    opts,
 		context: features.NewEncoder(features.EncoderOptions{Intercept: true, MaxTerms: opts.MaxContextTerms, MaxCategories: opts.MaxCategories}),
 		action:  features.NewEncoder(features.EncoderOptions{MaxTerms: opts.MaxActionTerms, MaxCategories: opts.MaxCategories}),
-		numbers: map[string]int32{},
 		design:  design{budget: defaultBudget()},
 		members: newMembers(),
 	}
@@ -125,22 +104,12 @@ const mostOwnWeights = 1 << 22
 
 // number returns an action's number, and gives it one while there are any.
 func (m *Mixture) number(id string) int {
-	if n, known := m.numbers[id]; known {
-		return int(n)
+	most := m.opts.MaxActions
+	if size := packedSize(len(m.design.rows[fullRow].columns)); size > 0 {
+		most = min(most, mostOwnWeights/size)
 	}
-	if len(m.ids) >= m.opts.MaxActions || (len(m.ids)+1)*packedSize(len(m.design.rows[fullRow].columns)) > mostOwnWeights {
-		return 0
-	}
-	if m.lent {
-		numbers := make(map[string]int32, len(m.numbers)+1)
-		for i, id := range m.ids {
-			numbers[id] = int32(i + 1)
-		}
-		m.numbers, m.lent = numbers, false
-	}
-	m.ids = append(m.ids, id)
-	m.numbers[id] = int32(len(m.ids))
-	return len(m.ids)
+	m.actions.add(id, most)
+	return m.actions.of(id)
 }
 
 // Provisional implements Estimator.
@@ -148,10 +117,7 @@ func (m *Mixture) Provisional(x *Example, reward, weight float64) {
 	if !m.valid(x, reward, weight) {
 		return
 	}
-	reward -= m.opts.DefaultReward
-	number := m.prepare(x)
-	m.open.add(reward, weight)
-	m.events.add(number, weight)
+	number, reward := m.take(&m.open, x, reward, weight)
 	for _, k := range m.members {
 		if k.opens(&m.design, x) {
 			k.ridge.provisional(k.number(number), k.row(&m.rows), reward, weight)
@@ -172,10 +138,7 @@ func (m *Mixture) Settle(x *Example, reward, weight float64) {
 	if !m.valid(x, reward, weight) {
 		return
 	}
-	reward -= m.opts.DefaultReward
-	number := m.prepare(x)
-	m.settled.add(reward, weight)
-	m.events.add(number, weight)
+	number, reward := m.take(&m.settled, x, reward, weight)
 	if weight > 0 {
 		m.measure(number, reward)
 	}
@@ -205,15 +168,19 @@ func (m *Mixture) valid(x *Example, reward, weight float64) bool {
 // because they were not encoded.
 func (m *Mixture) Skipped() uint64 { return m.skipped }
 
-// prepare brings members up to the design, makes the example's rows, and returns its action's number.
-func (m *Mixture) prepare(x *Example) int {
+// take counts an example, brings members up to the design and makes the example's rows. It returns its action's number
+// and its reward relative to the default reward.
+func (m *Mixture) take(sums *totals, x *Example, reward, weight float64) (number int, relative float64) {
 	m.sync()
-	m.design.view(&m.view)
+	m.design.shape(&m.view)
 	m.rows.setContext(&m.view, x.Context, x.Width)
 	m.rows.setAction(x.Action)
 	m.rows.setRecent(x.Recent)
 	m.scratch = resized(m.scratch, padded(len(m.view.columns)+recentTerms))
-	return int(m.numbers[x.ActionID])
+	number, relative = m.actions.of(x.ActionID), reward-m.opts.DefaultReward
+	sums.add(relative, weight)
+	m.events.add(number, weight)
+	return number, relative
 }
 
 // sync tells members of new columns and priors.
@@ -268,10 +235,12 @@ func (m *Mixture) shared(r *rows) float64 {
 	return 0
 }
 
-// weights returns each member's share in the scores.
+// weights returns each member's share in the scores, until it is called again.
 func (m *Mixture) weights() []float64 {
 	const fixedShare = 0.01
-	w := make([]float64, len(m.members))
+	m.shares = resized(m.shares, len(m.members))
+	w := m.shares
+	clear(w)
 	best, active, sum := math.Inf(-1), 0.0, 0.0
 	for _, k := range m.members {
 		if k.speaks(&m.design) {
@@ -292,49 +261,6 @@ func (m *Mixture) weights() []float64 {
 	return w
 }
 
-// counts are how many examples were learned from, by action number, provisional ones included.
-type counts struct {
-	own  []int64
-	lent bool
-}
-
-func (c *counts) add(number int, weight float64) {
-	if c.lent {
-		c.own, c.lent = slices.Clone(c.own), false
-	}
-	for len(c.own) <= number {
-		c.own = append(c.own, 0)
-	}
-	if weight < 0 {
-		c.own[number]--
-	} else {
-		c.own[number]++
-	}
-}
-
-func (c *counts) of(number int) uint64 {
-	if number >= len(c.own) {
-		return 0
-	}
-	return uint64(max(0, c.own[number]))
-}
-
-// noise is the running mean square of what was not foreseen, over the last thousand or so settled examples.
-type noise struct{ weight, squares float64 }
-
-func (n *noise) add(residual float64) {
-	const keep = 0.999
-	n.weight = float64(keep*n.weight) + 1
-	n.squares = float64(keep*n.squares) + float64(residual*residual)
-}
-
-func (n *noise) variance() float64 {
-	if n.weight == 0 {
-		return 0
-	}
-	return n.squares / n.weight
-}
-
 // noiseVariance returns that of the noise. Before fewSettled examples settled the variance of the given rewards stands in
 // for what is lacking.
 func (m *Mixture) noiseVariance(rewards *totals) float64 {
@@ -345,41 +271,4 @@ func (m *Mixture) noiseVariance(rewards *totals) float64 {
 	}
 	d := rewards.deviation()
 	return (n.squares + float64((fewSettled-n.weight)*float64(d*d))) / fewSettled
-}
-
-// recents are running means of recent surprises, by action number and over all, in deviations of the noise.
-type recents struct {
-	own  [][2]float64
-	all  [2]float64
-	lent bool
-}
-
-const (
-	recentFast = 0.4  // over about the last 2 examples
-	recentSlow = 0.06 // over about the last 16
-)
-
-func (r *recents) of(number int) recent {
-	v := recent{2: r.all[0], 3: r.all[1]}
-	if number < len(r.own) {
-		v[0], v[1] = r.own[number][0], r.own[number][1]
-	}
-	return v
-}
-
-func (r *recents) add(number int, surprise, variance float64) {
-	if !(variance > 0) {
-		return
-	}
-	s := min(max(surprise/math.Sqrt(variance), -maxDeviations), maxDeviations)
-	if r.lent {
-		r.own, r.lent = slices.Clone(r.own), false
-	}
-	for len(r.own) <= number {
-		r.own = append(r.own, [2]float64{})
-	}
-	for _, v := range []*[2]float64{&r.own[number], &r.all} {
-		v[0] += float64(recentFast * (s - v[0]))
-		v[1] += float64(recentSlow * (s - v[1]))
-	}
 }

@@ -31,10 +31,7 @@ func (m *Mixture) AppendBinary(b []byte) ([]byte, error) {
 		}
 		b = appendBytes(b, bytes)
 	}
-	b = binary.AppendUvarint(b, uint64(len(m.ids)))
-	for _, id := range m.ids {
-		b = appendBytes(b, []byte(id))
-	}
+	b = m.actions.appendBinary(b)
 	b = m.design.appendBinary(b)
 	b = m.settled.appendBinary(b)
 	b = m.open.appendBinary(b)
@@ -81,37 +78,20 @@ func (m *Mixture) UnmarshalBinary(b []byte) error {
 
 // mixture reads what follows the encoders.
 func (d *decoder) mixture(n *Mixture) {
-	for range d.count(1) {
-		id := string(d.bytes())
-		if _, twice := n.numbers[id]; twice {
-			d.fail()
-		}
-		n.ids = append(n.ids, id)
-		n.numbers[id] = int32(len(n.ids))
-	}
+	n.actions = d.numbering()
+	numbers := len(n.actions.ids) + 1
 	d.design(&n.design, n.context.View().Terms(), n.action.View().Terms())
 	n.settled, n.open = d.totals(), d.totals()
 	n.noise = noise{d.float(), d.float()}
-	n.recent, n.events = d.recents(len(n.ids)+1), d.counts(len(n.ids)+1)
+	n.recent, n.events = d.recents(numbers), d.counts(numbers)
 	if d.err != nil {
 		return
 	}
 	n.sync()
 	for _, k := range n.members {
 		k.evidence, k.change, k.usual = d.float(), d.float(), noise{d.float(), d.float()}
-		d.ridge(&k.ridge, len(n.ids)+1)
+		d.ridge(&k.ridge, numbers)
 	}
-}
-
-func (t *totals) appendBinary(b []byte) []byte {
-	b = binary.AppendVarint(b, t.examples)
-	b = appendFloat(b, t.weight)
-	b = appendFloat(b, t.reward)
-	return appendFloat(b, t.squares)
-}
-
-func (d *decoder) totals() totals {
-	return totals{examples: d.varint(), weight: d.float(), reward: d.float(), squares: d.float()}
 }
 
 func (n *noise) appendBinary(b []byte) []byte {
@@ -168,10 +148,7 @@ func (p *mixturePredictor) AppendBinary(b []byte) ([]byte, error) {
 	b = appendBytes(b, p.action.AppendBinary(nil))
 	b = binary.AppendUvarint(b, p.events)
 	b = appendFloat(appendFloat(appendFloat(b, p.deviation), p.noise), p.defaultReward)
-	b = binary.AppendUvarint(b, uint64(len(p.ids)))
-	for _, id := range p.ids {
-		b = appendBytes(b, []byte(id))
-	}
+	b = p.actions.appendBinary(b)
 	b = appendColumns(b, p.design.columns)
 	for of := range p.design.mean {
 		b = appendFloats(appendFloats(b, p.design.mean[of]), p.design.scale[of])

@@ -11,8 +11,7 @@ import (
 // mixturePredictor is a mixture at one moment. It is immutable, unless it is the one that follows its mixture.
 type mixturePredictor struct {
 	context, action *features.View
-	numbers         map[string]int32
-	ids             []string
+	actions         numbering
 	design          designView
 	opinions        []opinion
 	shared          *posterior // of the shared member
@@ -50,7 +49,7 @@ func (m *Mixture) Predictor() (Predictor, error) {
 func (m *Mixture) fill(p *mixturePredictor) error {
 	m.sync()
 	p.context, p.action = m.context.View(), m.action.View()
-	p.numbers, p.ids = m.numbers, m.ids[:len(m.ids):len(m.ids)]
+	p.actions = m.actions
 	m.design.view(&p.design)
 	p.recent, p.counts = m.recent, m.events
 	p.noise, p.defaultReward = m.noiseVariance(m.all()), m.opts.DefaultReward
@@ -104,25 +103,9 @@ func (m *Mixture) blocksOf(p *mixturePredictor, i int) []*posterior {
 	return nil
 }
 
-// currents appends what each block knows.
-func (r *ridge) currents(dst *[]*posterior) error {
-	for _, b := range r.blocks {
-		if b == nil {
-			*dst = append(*dst, nil)
-			continue
-		}
-		p, err := r.current(b)
-		if err != nil {
-			return err
-		}
-		*dst = append(*dst, p)
-	}
-	return nil
-}
-
 // lend marks what p shares with the mixture as not to be written again.
 func (m *Mixture) lend(p *mixturePredictor) {
-	m.lent, m.recent.lent, m.events.lent = true, true, true
+	m.actions.lent, m.recent.lent, m.events.lent = true, true, true
 	for _, o := range p.opinions {
 		for _, b := range o.blocks {
 			if b != nil {
@@ -173,7 +156,7 @@ type scoring struct {
 const asked = 4
 
 // promise is the width of the bounds by which candidates are promising, in deviations of the mean.
-const promise = 0.4
+const promise = DefaultOptimism
 
 // Estimate implements Predictor.
 func (p *mixturePredictor) Estimate(dst []Estimate, context features.Set, candidates []Candidate) []Estimate {
@@ -220,7 +203,7 @@ func (p *mixturePredictor) estimate(s *scoring, c *Candidate, full bool) Estimat
 		s.rows.setAction(s.action)
 		s.rows.squared()
 	}
-	number := int(p.numbers[c.ID])
+	number := p.actions.of(c.ID)
 	s.rows.setRecent(p.recent.of(number))
 	shared := 0.0
 	if p.shared != nil {
@@ -293,36 +276,3 @@ func (s *scoring) promising(es []Estimate) []int {
 	}
 	return s.order
 }
-
-// Live returns a Predictor that follows the mixture: it costs nothing to keep up. It is for a single goroutine, the
-// mixture's writer.
-func (m *Mixture) Live() Predictor {
-	m.live = &mixturePredictor{scratch: new(sync.Pool)}
-	return &livePredictor{m}
-}
-
-// livePredictor predicts from a mixture's own memory.
-type livePredictor struct{ mixture *Mixture }
-
-func (l *livePredictor) now() *mixturePredictor {
-	if err := l.mixture.fill(l.mixture.live); err != nil {
-		panic(err) // Sums of finite examples are never singular under a prior.
-	}
-	return l.mixture.live
-}
-
-// Estimate implements Predictor.
-func (l *livePredictor) Estimate(dst []Estimate, context features.Set, candidates []Candidate) []Estimate {
-	return l.now().Estimate(dst, context, candidates)
-}
-
-// Events implements Predictor.
-func (l *livePredictor) Events() uint64 {
-	return uint64(max(0, l.mixture.settled.examples+l.mixture.open.examples))
-}
-
-// RewardDeviation implements Predictor.
-func (l *livePredictor) RewardDeviation() float64 { return l.mixture.deviation() }
-
-// AppendBinary implements Predictor.
-func (l *livePredictor) AppendBinary(b []byte) ([]byte, error) { return l.now().AppendBinary(b) }

@@ -12,9 +12,20 @@ type designView struct {
 	varies      bool // there are action terms
 }
 
-// view fills v with the present state. What v points to is shared with the design, which only ever appends to it,
-// except for the moments, which are copied into v's own memory.
+// view fills v with the present state: its shape, and the moments, which are copied into v's own memory.
 func (d *design) view(v *designView) {
+	d.shape(v)
+	for of, ms := range d.moments {
+		v.mean[of], v.scale[of] = v.mean[of][:0], v.scale[of][:0]
+		for i := range ms {
+			v.mean[of], v.scale[of] = append(v.mean[of], ms[i].mean), append(v.scale[of], ms[i].scale())
+		}
+	}
+}
+
+// shape fills v with all that rows of standardised terms need. It shares the design's memory, which is only ever appended
+// to.
+func (d *design) shape(v *designView) {
 	v.columns = d.columns[:len(d.columns):len(d.columns)]
 	v.index = [2][]int32{d.context[:len(d.context):len(d.context)], d.action[:len(d.action):len(d.action)]}
 	for i, p := range d.pairsOf {
@@ -22,12 +33,6 @@ func (d *design) view(v *designView) {
 	}
 	for k, l := range d.rows {
 		v.rows[k] = layout{columns: l.columns[:len(l.columns):len(l.columns)], varying: l.varying[:len(l.varying):len(l.varying)]}
-	}
-	for of, ms := range d.moments {
-		v.mean[of], v.scale[of] = v.mean[of][:0], v.scale[of][:0]
-		for i := range ms {
-			v.mean[of], v.scale[of] = append(v.mean[of], ms[i].mean), append(v.scale[of], ms[i].scale())
-		}
 	}
 	v.varies = len(d.action) > 1
 }
