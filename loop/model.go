@@ -2,11 +2,15 @@ package loop
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/features"
 	"github.com/nextbest/nextbest/model"
 )
+
+// Policies returns the names of the policies that a file can ask for.
+func Policies() []string { return slices.Clone(policyWords) }
 
 // newExploration returns the policy of a file. Keys that have no meaning with its type have their defaults, or are 0.
 func newExploration(policy *node) (model.Exploration, error) {

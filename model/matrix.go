@@ -55,24 +55,3 @@ func invert(m, scratch []float64, n int) {
 		}
 	}
 }
-
-// solve replaces b by x with L·Lᵀ·x = b.
-func solve(l []float64, n int, b []float64) {
-	for i := range n {
-		b[i] = (b[i] - dot(b[:i], l[i*n:])) / l[i*n+i]
-	}
-	for i := n - 1; i >= 0; i-- {
-		b[i] /= l[i*n+i]
-		axpy(b[:i], -b[i], l[i*n:i*n+i])
-	}
-}
-
-// product returns m·v for a square m.
-func product(m, v []float64) []float64 {
-	n := len(v)
-	w := make([]float64, n)
-	for i := range w {
-		w[i] = dot(m[i*n:i*n+n], v)
-	}
-	return w
-}

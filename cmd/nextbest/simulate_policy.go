@@ -3,50 +3,29 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/nextbest/nextbest/loop"
-	"github.com/nextbest/nextbest/model"
 	"github.com/nextbest/nextbest/simulate"
 )
 
-// policyNames are what namedPolicy knows.
-func policyNames() []string {
-	return []string{"default", "squarecb", "thompson", "ucb", "softmax", "bagging", "epsilon_greedy", "uniform"}
-}
+// policyNames are what namedPolicy knows: the words of loop files, and one for what a new loop gets.
+func policyNames() []string { return append([]string{"default"}, loop.Policies()...) }
 
-// namedPolicy returns a policy with its default parameters over the default estimator, or
-// a bootstrap where it asks for replicates. No name is the default's.
+// namedPolicy returns a policy as a loop file that says no more than its name has it. No name is the default's.
 func namedPolicy(name string) (simulate.Policy, error) {
-	exploration, err := namedExploration(name)
-	if err != nil {
-		return simulate.Policy{}, err
+	if name == "" {
+		name = "default"
 	}
-	estimator := model.DefaultEstimator
-	if model.WantsReplicates(exploration) {
-		estimator = func() model.Estimator { return model.NewBootstrap(model.BootstrapOptions{}) }
+	if !slices.Contains(policyNames(), name) {
+		return simulate.Policy{}, fmt.Errorf("--policy %q is not known; it can be %s", name, strings.Join(policyNames(), ", "))
 	}
-	return simulate.Policy{Name: exploration.String(), Exploration: exploration, NewEstimator: estimator}, nil
-}
-
-func namedExploration(name string) (model.Exploration, error) {
-	switch name {
-	case "", "default", "squarecb":
-		return model.DefaultExploration(), nil
-	case "thompson":
-		return model.NewThompson(model.DefaultWidth, model.DefaultFloor)
-	case "ucb":
-		return model.NewUCB(model.DefaultOptimism, model.DefaultFloor)
-	case "softmax":
-		return model.NewSoftmax(model.DefaultLambda, model.DefaultFloor)
-	case "bagging":
-		return model.NewBagging(0, model.DefaultFloor)
-	case "epsilon_greedy":
-		return model.NewEpsilonGreedy(model.DefaultEpsilon, model.DefaultFloor)
-	case "uniform":
-		return model.NewUniform(model.DefaultFloor)
+	file := "version: 1\nname: simulated\nactions: from_request\n"
+	if name != "default" {
+		file += "policy: {type: " + name + "}\n"
 	}
-	return nil, fmt.Errorf("--policy %q is not known; it can be %s", name, strings.Join(policyNames(), ", "))
+	return compiledPolicy("simulated.yaml", []byte(file))
 }
 
 // policies returns what is to be played: the one of --policy or --loop, then those of --compare.
@@ -83,6 +62,10 @@ func loopPolicy(path string) (simulate.Policy, error) {
 	if err != nil {
 		return simulate.Policy{}, err
 	}
+	return compiledPolicy(path, file)
+}
+
+func compiledPolicy(path string, file []byte) (simulate.Policy, error) {
 	d, err := loop.Compile(path, file)
 	if err != nil {
 		return simulate.Policy{}, err
