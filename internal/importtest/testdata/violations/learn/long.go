@@ -1,4 +1,4 @@
-// Package learn has a file that is too long.
+// Package learn has a file that is too long, on purpose: the rule about the length of files is tested on it.
 package learn
 
 // Line 1.
