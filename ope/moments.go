@@ -9,7 +9,9 @@ const (
 	termCount
 )
 
-func (t Terms) vector() [termCount]float64 { return [termCount]float64{t.Linear, t.Count, t.Ratio, t.Weight} }
+func (t Terms) vector() [termCount]float64 {
+	return [termCount]float64{t.Linear, t.Count, t.Ratio, t.Weight}
+}
 
 // Moments are the sums over samples of an estimator's terms: their means, the sums of products of their deviations from the
 // means, and how far they reach. They are built from blocks of samples, each summed around its own mean and then added as

@@ -82,7 +82,9 @@ type FieldError struct {
 }
 
 // Error implements error.
-func (e *FieldError) Error() string { return fmt.Sprintf("%s is %v, want %s", e.Field, e.Value, e.Wanted) }
+func (e *FieldError) Error() string {
+	return fmt.Sprintf("%s is %v, want %s", e.Field, e.Value, e.Wanted)
+}
 
 // Check returns a *FieldError for the first of the given fields that is not a number, not finite or not a probability.
 func (s *Sample) Check(given Columns) error {
