@@ -27,7 +27,8 @@ func (DM) SelfNormalised() bool { return false }
 func (DM) Terms(s *Sample) Terms { return Terms{Linear: s.QTarget} }
 
 // DR is the doubly robust estimator with weights clipped at Clip, q_π + min(w, λ)·(r - q) (Dudík, Langford, Li, Doubly robust
-// policy evaluation and learning, 2011, eq. 2; with clipping Su et al., 2020, section 4.2, "pessimistic shrinkage").
+// policy evaluation and learning, 2011; with clipping:
+// Su et al., Doubly robust off-policy evaluation with shrinkage, 2020, "pessimistic").
 // Clip 0 is no clip.
 type DR struct{ Clip float64 }
 

@@ -4,7 +4,7 @@ import "fmt"
 
 // SwitchDR is doubly robust where the weight is at most Lambda, and the model alone where it is larger,
 // q_π + 1[w <= λ]·w·(r - q) (Wang, Agarwal, Dudík, Optimal and adaptive off-policy evaluation in contextual bandits, 2017,
-// section 4, with DR as the estimator that is switched from). Lambda is in [0,∞]: ∞ is DR, 0 is DM.
+// with DR as what is switched from). Lambda is in [0,∞]: ∞ is DR, 0 is DM.
 type SwitchDR struct{ Lambda float64 }
 
 // Name implements Estimator.
@@ -26,7 +26,7 @@ func (e SwitchDR) Terms(s *Sample) Terms {
 }
 
 // DROS is doubly robust with optimistic shrinkage, q_π + λ·w/(w²+λ)·(r - q) (Su, Dimakopoulou, Krishnamurthy, Dudík, Doubly
-// robust off-policy evaluation with shrinkage, 2020, eq. 8). Lambda is in [0,∞]: ∞ is DR, 0 is DM. It is on the scale
+// robust off-policy evaluation with shrinkage, 2020). Lambda is in [0,∞]: ∞ is DR, 0 is DM. It is on the scale
 // of squared weights, and the weights are at most √λ/2.
 type DROS struct{ Lambda float64 }
 
@@ -52,7 +52,7 @@ func shrunk(w, lambda float64) float64 {
 
 // SGIPS is sub-Gaussian inverse propensity scoring, r·w/(1 - λ + λ·w): the weights are harmonic means of w and 1, and at most
 // 1/λ (Metelli, Russo, Restelli, Subgaussian and differentiable importance sampling for off-policy evaluation and learning,
-// 2021, eq. 8 with s = -1). Lambda is in [0,1]: 0 is IPS.
+// 2021). Lambda is in [0,1]: 0 is IPS.
 type SGIPS struct{ Lambda float64 }
 
 // Name implements Estimator.

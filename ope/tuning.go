@@ -13,8 +13,8 @@ type Rule int
 // The rules.
 const (
 	// Slope takes the most biased value whose interval still meets those of all less biased ones (Su, Srinath, Krishnamurthy,
-	// Adaptive estimator selection for off-policy evaluation, 2020; without the conservative start of intervals:
-	// Tucker, Lee, Variance-optimal augmentation logging, 2021).
+	// Adaptive estimator selection for off-policy evaluation, 2020, with the constant √6-1 of Tucker, Lee, Improved
+	// estimator selection for off-policy evaluation, 2021).
 	Slope Rule = iota
 	// MSEBound takes the value with the least variance + bias², where the bias is bounded with high probability by
 	// Bernstein's inequality for errors r - q within [-1,1] (Wang, Agarwal, Dudík, 2017; Su et al., 2020).
