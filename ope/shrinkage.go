@@ -65,7 +65,9 @@ func (SGIPS) Needs() Columns { return HasPropensity | HasTarget }
 func (SGIPS) SelfNormalised() bool { return false }
 
 // Terms implements Estimator.
-func (e SGIPS) Terms(s *Sample) Terms { return Terms{Linear: s.Reward * harmonic(s.weight(), e.Lambda)} }
+func (e SGIPS) Terms(s *Sample) Terms {
+	return Terms{Linear: s.Reward * harmonic(s.weight(), e.Lambda)}
+}
 
 // SGDR is DR with the weights of SGIPS. Lambda is in [0,1]: 0 is DR.
 type SGDR struct{ Lambda float64 }
