@@ -68,6 +68,7 @@ var restrictions = []restriction{
 var pureThirdParty = []string{
 	"cel.dev/cel-go/...",
 	"cel.dev/expr/...",
+	"github.com/agnivade/levenshtein",
 	"github.com/cespare/xxhash/v2",
 	"golang.org/x/sys/cpu", // which instructions there are; results do not depend on it
 	"gonum.org/v1/gonum/...",
