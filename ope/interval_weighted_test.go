@@ -32,11 +32,13 @@ type weightedIntervals struct {
 }
 
 func newWeightedIntervals(rewards Range, weightMost float64) *weightedIntervals {
+	sequence := NewGammaExponential(rewards)
+	sequence.Unclipped = true
 	return &weightedIntervals{
 		rewards:   rewards,
 		bounded:   NewCressieRead(Range{0, weightMost}, rewards),
 		unbounded: NewCressieRead(Range{0, math.Inf(1)}, rewards),
-		sequence:  NewGammaExponential(rewards),
+		sequence:  sequence,
 	}
 }
 

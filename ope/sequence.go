@@ -15,6 +15,10 @@ import (
 // confidence sequences, 2021, proposition 9 and theorem 4; Karampatziakis, Mineiro, Ramdas, Off-policy confidence sequences,
 // 2021). The zero value is not usable: make one with NewGammaExponential.
 type GammaExponential struct {
+	// Unclipped predicts scaled rewards above their largest possible mean, 1, where the mean so far is above it. It is for
+	// comparison with VowpalWabbit/estimators, which does; the inequality behind the guarantee then need not hold.
+	Unclipped bool
+
 	rewards   Range
 	n         float64
 	low, high bets // on w·(r - least) and w·(most - r), in units of the range
@@ -34,18 +38,27 @@ func NewGammaExponential(rewards Range) *GammaExponential { return &GammaExponen
 func (g *GammaExponential) Add(w, r, dropped float64) {
 	r = min(max(r, g.rewards.Least), g.rewards.Most)
 	length := g.rewards.Most - g.rewards.Least
-	g.low.add(g.n, w*(r-g.rewards.Least)/length, dropped)
-	g.high.add(g.n, w*(g.rewards.Most-r)/length, dropped)
+	most := 1.0
+	if g.Unclipped {
+		most = math.Inf(1)
+	}
+	g.low.add(g.n, w*(r-g.rewards.Least)/length, dropped, most)
+	g.high.add(g.n, w*(g.rewards.Most-r)/length, dropped, most)
 	g.n += 1 + dropped
 }
 
-// add adds x at time n, after zeros: Σ of (a/(n+1+k))² over their k is a²·(ψ'(n+1) - ψ'(n+1+zeros)).
-func (b *bets) add(n, x, zeros float64) {
+// add adds x at time n, after zeros, with predictions of at most most. Σ of (a/(n+1+k))² over k zeros is
+// a²·(ψ'(n+1) - ψ'(n+1+k)).
+func (b *bets) add(n, x, zeros, most float64) {
 	before := b.sum + 0.5
+	if clipped := min(zeros, math.Ceil(before/most-(n+1))); clipped > 0 {
+		b.variance += clipped * most * most
+		n, zeros = n+clipped, zeros-clipped
+	}
 	if zeros > 0 {
 		b.variance += before * before * (mathext.Zeta(2, n+1) - mathext.Zeta(2, n+1+zeros))
 	}
-	predicted := before / (n + zeros + 1)
+	predicted := min(most, before/(n+zeros+1))
 	b.variance += (x - predicted) * (x - predicted)
 	b.sum += x
 }
