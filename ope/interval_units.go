@@ -1,0 +1,44 @@
+package ope
+
+// Units tells which group the samples of a unit, such as a user, belong to. Units are independent of each other, their samples
+// are not: a bootstrap that draws groups, and a variance from the groups' sums, must keep a unit in one. Up to DefaultGroups
+// units each has a group of its own; later ones share those by their hash, which keeps the memory constant.
+type Units struct {
+	groups map[uint64]int
+}
+
+// Group returns the group of a unit. The order in which units are first seen decides.
+func (u *Units) Group(unit uint64) int {
+	if group, known := u.groups[unit]; known {
+		return group
+	}
+	if len(u.groups) == DefaultGroups {
+		return int(unit % DefaultGroups)
+	}
+	if u.groups == nil {
+		u.groups = map[uint64]int{}
+	}
+	group := len(u.groups)
+	u.groups[unit] = group
+	return group
+}
+
+// AddUnit adds a sample to the group that Units told, which may be a new one.
+func (g *Groups) AddUnit(group int, t Terms) {
+	for len(g.Sums) <= group {
+		g.Sums = append(g.Sums, Terms{})
+	}
+	g.AddTo(group, t)
+}
+
+// Moments returns the moments of the groups' sums. Their Value is that of the samples, their Variance holds where samples of a
+// group depend on each other: the cluster-robust one of a ratio of sums (Cochran, Sampling techniques, 1977, eq. 6.13), with
+// groups in the place of samples.
+func (g *Groups) Moments() *Moments {
+	var m Moments
+	for _, t := range g.Sums {
+		m.Add(t)
+	}
+	m.Flush()
+	return &m
+}
