@@ -41,6 +41,7 @@ type diagnosing struct {
 	sum, square float64 // of w/kept
 	most, least float64
 	unsupported float64
+	supported   float64 // Σ w·r/kept
 	spread      weightHistogram
 	drift       drifting
 	calibration calibrating
@@ -66,6 +67,7 @@ func (d *diagnosing) add(s *Sample, stands float64) {
 		d.calibration.add(s.Action, stands/s.Propensity)
 	}
 	if d.given.Has(HasTarget) {
+		d.supported += s.weight() * stands * s.Reward
 		d.addWeight(s.weight()*stands, stands)
 	}
 }
@@ -120,6 +122,9 @@ func (d *diagnosing) describeWeights(out *Diagnostics) {
 	out.MeanWeightError = math.Sqrt(d.weights.Variance(true))
 	out.MeanWeightZ = standardised(out.MeanWeight-1, out.MeanWeightError)
 }
+
+// supportedValue is the part of the policy's value that comes from what could be logged, by IPS.
+func (d *diagnosing) supportedValue() float64 { return d.supported / (d.rewards.Mean[weight] * d.n) }
 
 // standardised returns how many standard errors a difference is: 0 for none, infinite where there is one without error.
 func standardised(difference, standardError float64) float64 {

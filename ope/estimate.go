@@ -8,6 +8,10 @@ type Estimate struct {
 	Interval     string  // the method of the interval
 	// StandardError is that of the delta method.
 	StandardError float64
-	// Unable says what is missing where the value could not be computed: "needs q_logged and q_pi_e".
+	// Lambda is the parameter that a rule chose, NaN where none did.
+	Lambda float64
+	// Unable says what is missing where the value could not be computed: "needs q_logged, q_pi_e".
 	Unable string
 }
+
+func (e *Estimate) set(i Interval) { e.Lower, e.Upper, e.Interval = i.Lower, i.Upper, i.Method }

@@ -1,16 +1,206 @@
 package ope
 
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
 // Options are the choices of an evaluation. Zero values mean the defaults.
 type Options struct {
 	// Alpha is the probability with which an interval may miss (0.05).
 	Alpha float64
-	// Interval names the method of intervals; empty means the default of each estimator.
-	Interval string
-	// Rounds is how often a bootstrap resamples (1000), Seed starts its generators, Workers is how many goroutines share the
-	// rounds (1); the bits do not depend on it.
-	Rounds  int
-	Seed    uint64
-	Workers int
-	// RewardLeast and RewardMost are the true range of rewards, where it is known: NaN or both 0 where it is not.
-	RewardLeast, RewardMost float64
+	// Method is how intervals are computed; empty means the default of each estimator.
+	Method Method
+	// Bootstrap is for Method Resampled: 1000 rounds where it says none.
+	Bootstrap Bootstrap
+	// Rewards is the true range of rewards, where it is known: the zero value means that it is not.
+	Rewards Range
+}
+
+// Method is how an interval is computed.
+type Method string
+
+// The methods. Those of sequences may be looked at as often as one likes while the log grows, and hold for a log that was
+// written by a policy that learns from it.
+const (
+	Default         Method = ""
+	ByDelta         Method = "delta"
+	Resampled       Method = "bootstrap"
+	ByLikelihood    Method = "cressie_read"
+	BySequence      Method = "sequence"
+	ByGammaSequence Method = "gamma_exponential"
+)
+
+// Methods are all methods but the default.
+func Methods() []Method {
+	return []Method{ByDelta, Resampled, ByLikelihood, BySequence, ByGammaSequence}
+}
+
+// Check returns an error that says which choice is not possible.
+func (o *Options) Check() error {
+	switch {
+	case !(o.Alpha > 0 && o.Alpha < 1):
+		return fmt.Errorf("alpha is %v, want a probability between 0 and 1", o.Alpha)
+	case o.Method != Default && !slices.Contains(Methods(), o.Method):
+		return fmt.Errorf("unknown interval %q, want one of %s", o.Method, strings.Trim(fmt.Sprint(Methods()), "[]"))
+	case o.Bootstrap.Rounds < 2:
+		return fmt.Errorf("a bootstrap of %d rounds, want at least 2", o.Bootstrap.Rounds)
+	case o.Rewards.Least > o.Rewards.Most || math.IsInf(o.Rewards.Most-o.Rewards.Least, 0):
+		return fmt.Errorf("rewards from %v to %v, want a finite range", o.Rewards.Least, o.Rewards.Most)
+	}
+	return nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Alpha == 0 {
+		o.Alpha = 0.05
+	}
+	if o.Bootstrap.Rounds == 0 {
+		o.Bootstrap.Rounds = 1000
+	}
+	return o
+}
+
+// Result is what an evaluation found.
+type Result struct {
+	// Estimates are in the order of the specs.
+	Estimates []Estimate
+	// Gain is the value less that of the logging policy on the same decisions, by the estimator that Headline names: the
+	// two share their noise. GainSequence is the same with an interval that may be looked at at all times.
+	Gain, GainSequence Estimate
+	Diagnostics        Diagnostics
+	Verdict            Verdict
+}
+
+// Evaluation folds samples, in the order of the log, into estimates, diagnostics and a verdict. Its memory does not depend on
+// how many there are.
+type Evaluation struct {
+	given     Columns
+	options   Options
+	tallies   []tally
+	gain      *sums
+	diagnosis *diagnosing
+	units     Units
+}
+
+// New returns an evaluation of samples that have the given columns. Estimators that lack a column are reported as such. An
+// error says which option is not possible.
+func New(given Columns, specs []Spec, options Options) (*Evaluation, error) {
+	options = options.withDefaults()
+	if err := options.Check(); err != nil {
+		return nil, err
+	}
+	e := &Evaluation{given: given, options: options, diagnosis: newDiagnosing(given)}
+	for _, spec := range specs {
+		e.tallies = append(e.tallies, e.newTally(spec))
+	}
+	if headline := Headline(given); given.Has(headline.Needs()) {
+		e.gain = e.newSums(gainOf{headline})
+	}
+	return e, nil
+}
+
+// Headline is the estimator that gains are computed with: doubly robust where there is a model, else self-normalised IPS.
+func Headline(given Columns) Estimator {
+	if given.Has(HasModel) {
+		return DR{}
+	}
+	return SNIPS{}
+}
+
+// Add adds the next sample. The error is a *FieldError, and the sample is not added then.
+func (e *Evaluation) Add(s *Sample) error {
+	if err := s.Check(e.given); err != nil {
+		return err
+	}
+	at := place{stands: 1, group: -1}
+	if e.given.Has(HasKept) {
+		at.stands = 1 / s.Kept
+	}
+	if e.given.Has(HasUnit) {
+		at.group = e.units.Group(s.Unit)
+	}
+	e.diagnosis.add(s, at.stands)
+	for _, t := range e.tallies {
+		t.add(s, at)
+	}
+	if e.gain != nil {
+		e.gain.add(s, at)
+	}
+	return nil
+}
+
+// Result sums up what was added; more may be added after it.
+func (e *Evaluation) Result() Result {
+	r := Result{Diagnostics: e.diagnosis.diagnostics(e.options.Alpha)}
+	for _, t := range e.tallies {
+		r.Estimates = append(r.Estimates, t.estimate())
+	}
+	if e.options.Method == Resampled {
+		e.resample(r.Estimates)
+	}
+	r.Gain, r.GainSequence = e.gains()
+	r.Verdict = e.verdict(&r)
+	return r
+}
+
+func (e *Evaluation) gains() (gain, sequence Estimate) {
+	if e.gain == nil {
+		none := unable("gain", Headline(e.given).Needs(), e.given)
+		return none, none
+	}
+	gain = e.gain.value(e.gain.name())
+	sequence = gain
+	gain.set(e.gain.interval(Default))
+	sequence.set(e.gain.interval(BySequence))
+	return gain, sequence
+}
+
+// verdict judges with the range of rewards that was given, else with the one seen.
+func (e *Evaluation) verdict(r *Result) Verdict {
+	rewards := e.options.Rewards
+	if rewards == (Range{}) {
+		rewards = Range{r.Diagnostics.RewardLeast, r.Diagnostics.RewardMost}
+	}
+	// IPS is the value on the part of the policy that the log supports.
+	supported := math.NaN()
+	if r.Diagnostics.Unsupported > 0 {
+		supported = e.diagnosis.supportedValue()
+	}
+	return verdict(e.given, &r.Diagnostics, supported, rewards.Least, rewards.Most)
+}
+
+// resample replaces intervals by those of a bootstrap that draws for all estimators at once.
+func (e *Evaluation) resample(estimates []Estimate) {
+	var groups []*Groups
+	var selfNormalised []bool
+	var of []int
+	for i, t := range e.tallies {
+		if g, ratio := t.groups(); g != nil {
+			groups, selfNormalised, of = append(groups, g), append(selfNormalised, ratio), append(of, i)
+		}
+	}
+	for k, interval := range e.options.Bootstrap.Intervals(groups, selfNormalised, e.options.Alpha) {
+		estimates[of[k]].set(interval)
+	}
+}
+
+// unable is the estimate of an estimator that lacks columns.
+func unable(name string, needs, given Columns) Estimate {
+	return Estimate{
+		Name: name, Value: math.NaN(), Lower: math.Inf(-1), Upper: math.Inf(1), StandardError: math.NaN(), Lambda: math.NaN(),
+		Unable: "needs " + strings.Join(given.Missing(needs), ", "),
+	}
+}
+
+// gainOf is an estimator less the logged reward: of the difference between the evaluated and the logging policy.
+type gainOf struct{ Estimator }
+
+// Terms implements Estimator.
+func (g gainOf) Terms(s *Sample) Terms {
+	t := g.Estimator.Terms(s)
+	t.Linear -= s.Reward
+	return t
 }
