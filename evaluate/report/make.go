@@ -1,0 +1,157 @@
+package report
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+
+	"github.com/nextbest/nextbest/ope"
+)
+
+// Rows is where samples come from: a table, or the service's own log.
+type Rows interface {
+	// Policies returns the names of the evaluated policies.
+	Policies() []string
+	// Columns returns the fields that every sample has.
+	Columns() ope.Columns
+	// Next returns a sample for each policy, or io.EOF. They are the caller's until the next call.
+	Next(ctx context.Context) ([]ope.Sample, error)
+	// Refused returns the error of a sample that is not what it must be, with its place.
+	Refused(err *ope.FieldError) error
+	// Progress returns how far the rows have been read, in any unit.
+	Progress() (done, total int64)
+	// Actions returns the names of the actions by number, of those that were read.
+	Actions() []string
+	// Describe returns what was read, and of each policy what is known beside its samples, once all has been read.
+	Describe() (Source, []Beside)
+}
+
+// Beside is what a source knows of a policy beside its samples.
+type Beside struct {
+	Censored, NotServed float64
+	Unsupported         []Unsupported
+}
+
+// Choices are what to evaluate, and how.
+type Choices struct {
+	Specs   []ope.Spec
+	Options ope.Options
+	// Slots also evaluates each slot by itself.
+	Slots bool
+	// Progress is called now and then; it may be nil.
+	Progress func(done, total int64)
+}
+
+// mostSlots bounds how many slots are evaluated by themselves.
+const mostSlots = 100
+
+// progressEvery is after how many rows progress is told, and a context is asked.
+const progressEvery = 4096
+
+// evaluating is the evaluation of one policy.
+type evaluating struct {
+	whole *ope.Evaluation
+	slots []*ope.Evaluation // by position, nil where none was seen
+}
+
+// Make reads all rows and describes what was found.
+func Make(ctx context.Context, rows Rows, c Choices) (*Document, error) {
+	policies := make([]evaluating, len(rows.Policies()))
+	for i := range policies {
+		var err error
+		if policies[i].whole, err = ope.New(rows.Columns(), c.Specs, c.Options); err != nil {
+			return nil, err
+		}
+	}
+	if err := addAll(ctx, rows, c, policies); err != nil {
+		return nil, err
+	}
+	return document(rows, c, policies), nil
+}
+
+func addAll(ctx context.Context, rows Rows, c Choices, policies []evaluating) error {
+	for n := 0; ; n++ {
+		if n%progressEvery == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if c.Progress != nil {
+				c.Progress(rows.Progress())
+			}
+		}
+		samples, err := rows.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for i := range samples {
+			if err := policies[i].add(&samples[i], rows.Columns(), c); err != nil {
+				return placed(rows, err)
+			}
+		}
+	}
+}
+
+func placed(rows Rows, err error) error {
+	var field *ope.FieldError
+	if errors.As(err, &field) {
+		return rows.Refused(field)
+	}
+	return err
+}
+
+func (e *evaluating) add(s *ope.Sample, given ope.Columns, c Choices) error {
+	if err := e.whole.Add(s); err != nil {
+		return err
+	}
+	if !c.Slots || !given.Has(ope.HasPosition) || s.Position < 0 || s.Position >= mostSlots {
+		return nil
+	}
+	for s.Position >= len(e.slots) {
+		e.slots = append(e.slots, nil)
+	}
+	if e.slots[s.Position] == nil {
+		slot, err := ope.New(given, c.Specs, c.Options)
+		if err != nil {
+			return err
+		}
+		e.slots[s.Position] = slot
+	}
+	return e.slots[s.Position].Add(s)
+}
+
+func document(rows Rows, c Choices, policies []evaluating) *Document {
+	d := &Document{Alpha: c.Options.Alpha}
+	var beside []Beside
+	d.Source, beside = rows.Describe()
+	actions := rows.Actions()
+	for i, name := range rows.Policies() {
+		r := policies[i].result(&beside[i])
+		p := NewPolicy(name, r, actions)
+		p.Diagnostics.UnsupportedOn = beside[i].Unsupported
+		for position, slot := range policies[i].slots {
+			if slot != nil {
+				r := slot.Result()
+				p.Slots = append(p.Slots, NewSlot(position, &r))
+			}
+		}
+		d.Policies = append(d.Policies, p)
+	}
+	d.Policy = d.Policies[0]
+	if len(d.Policies) == 1 {
+		d.Policies = nil
+	}
+	return d
+}
+
+func (e *evaluating) result(beside *Beside) *ope.Result {
+	r := e.whole.Result()
+	if !math.IsNaN(beside.Censored) {
+		r.Diagnostics.Censored = beside.Censored
+	}
+	r.Diagnostics.NotServed = beside.NotServed
+	return &r
+}
