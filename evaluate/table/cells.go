@@ -1,7 +1,6 @@
 package table
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -50,10 +49,15 @@ func parseNumber(cell []byte) (float64, error) {
 		return 0, errMissing
 	}
 	x, err := strconv.ParseFloat(string(cell), 64) // Copied to the stack, when it is no longer than any double.
-	if err != nil || bytes.ContainsAny(cell[:min(len(cell), 3)], "xX") {
+	if err != nil || isHexadecimal(cell) {
 		return 0, badNumber(cell, err)
 	}
 	return x, nil
+}
+
+// isHexadecimal tells the two kinds of numbers apart that strconv takes: there is an x after the first 0.
+func isHexadecimal(number []byte) bool {
+	return len(number) > 2 && (number[1]|0x20 == 'x' || number[2]|0x20 == 'x')
 }
 
 func badNumber(cell []byte, err error) error {

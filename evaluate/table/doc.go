@@ -22,7 +22,7 @@
 // Options.Columns says where a table calls them otherwise.
 //
 // A row is read whole or refused, with file, line and column: an estimate from rows of which some were guessed at would
-// look like any other. So nothing is skipped, trimmed or defaulted, and a text that may have been cut off (a compressed
+// look like any other. So nothing is skipped (but see Table.Skipped), trimmed or defaulted, and a text that may have been cut off (a compressed
 // file without its end, a CSV file whose last line has none) is refused as well. Memory is constant but for the names of
 // actions.
 package table

@@ -58,14 +58,13 @@ func (in *input) Read(p []byte) (int, error) {
 
 func (in *input) progress() (done, total int64) { return in.done.Load(), in.size }
 
-func (in *input) close() error {
+func (in *input) close() {
 	if in.ahead != nil {
 		in.ahead.close()
 	}
 	if in.zstd != nil {
 		in.zstd.Close()
 	}
-	return nil
 }
 
 // damaged says of an error of decompression what it means.

@@ -2,7 +2,6 @@ package table
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -32,8 +31,8 @@ type Table struct {
 	given    ope.Columns
 	decision Decision
 	rows     int64
-	skipped  int64
-	err      error
+	err      error // of the last Next
+	closed   bool
 }
 
 // source is one format. Its errors may be *Error with the column alone.
@@ -74,6 +73,9 @@ func (t *Table) open(options Options) (err error) {
 		return errors.New("this is not a file")
 	}
 	format, compression := formatOf(t.path)
+	if format == "parquet" && compression != "" {
+		return errors.New("a Parquet file is compressed inside: decompress it first")
+	}
 	t.input, err = newInput(t.file, info.Size(), compression)
 	if err != nil {
 		return err
@@ -95,10 +97,19 @@ func formatOf(path string) (format, compression string) {
 	return parts[len(parts)-1], compression
 }
 
+// closer is a source that holds something.
+type closer interface{ close() }
+
 func openSource(format string, in *input, options Options, cells *cells) (source, error) {
 	switch format {
 	case "csv":
 		return openCSV(in, options, cells)
+	case "ndjson", "jsonl":
+		return openNDJSON(in, options, cells)
+	case "dsjson":
+		return openDSJSON(in, options, cells)
+	case "parquet":
+		return openParquet(in, options, cells)
 	}
 	return nil, errors.New("the name must end in .csv, .ndjson, .jsonl or .dsjson, perhaps with .gz or .zst after it, or in .parquet")
 }
@@ -165,17 +176,29 @@ func (t *Table) Actions() []string { return slices.Clone(t.cells.actions.names) 
 // Rows returns how many rows were read.
 func (t *Table) Rows() int64 { return t.rows }
 
+// Skipped returns how many lines of decision service JSON were passed over: rewards whose decision is not in the file, and
+// decisions that were not activated. In other formats none is.
+func (t *Table) Skipped() int64 {
+	if d, ok := t.source.(*dsjsonSource); ok {
+		return d.skipped
+	}
+	return 0
+}
+
 // Progress returns how many bytes of the file were read, and of how many.
 func (t *Table) Progress() (done, total int64) { return t.input.progress() }
 
-// Close closes the file, and waits for what decompresses it.
+// Close closes the file, and waits for what decompresses it. Next then fails. Closing again does nothing.
 func (t *Table) Close() error {
-	var err error
+	if t.closed {
+		return nil
+	}
+	t.closed, t.err = true, os.ErrClosed
+	if held, ok := t.source.(closer); ok {
+		held.close()
+	}
 	if t.input != nil {
-		err = t.input.close()
+		t.input.close()
 	}
-	if closing := t.file.Close(); closing != nil && err == nil {
-		err = fmt.Errorf("close table: %w", closing)
-	}
-	return err
+	return t.file.Close()
 }
