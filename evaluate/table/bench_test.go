@@ -56,8 +56,13 @@ func compress(t testing.TB, name string, text []byte) []byte {
 // writeFile writes a file into a folder of the test, compressed as its name says.
 func writeFile(t testing.TB, name string, text []byte) (path string) {
 	t.Helper()
+	return writeRaw(t, name, compress(t, name, text))
+}
+
+func writeRaw(t testing.TB, name string, content []byte) (path string) {
+	t.Helper()
 	path = filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, compress(t, name, text), 0o600); err != nil {
+	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path

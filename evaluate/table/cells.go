@@ -1,6 +1,7 @@
 package table
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -43,21 +44,25 @@ func (c *cells) name(s *ope.Sample, f field, text []byte) (err error) {
 	return nil
 }
 
-// parseNumber reads a decimal number. It refuses what strconv takes beyond that: hexadecimal.
+// parseNumber reads a decimal number. It refuses what strconv takes beyond that.
 func parseNumber(cell []byte) (float64, error) {
 	if len(cell) == 0 {
 		return 0, errMissing
 	}
 	x, err := strconv.ParseFloat(string(cell), 64) // Copied to the stack, when it is no longer than any double.
-	if err != nil || isHexadecimal(cell) {
+	if err != nil || !isDecimal(cell) {
 		return 0, badNumber(cell, err)
 	}
 	return x, nil
 }
 
-// isHexadecimal tells the two kinds of numbers apart that strconv takes: there is an x after the first 0.
-func isHexadecimal(number []byte) bool {
-	return len(number) > 2 && (number[1]|0x20 == 'x' || number[2]|0x20 == 'x')
+// isDecimal tells apart the numbers that strconv takes: hexadecimal ones have an x after their first 0, and others may
+// have an underscore among the digits.
+func isDecimal(number []byte) bool {
+	if len(number) > 2 && (number[1]|0x20 == 'x' || number[2]|0x20 == 'x') {
+		return false
+	}
+	return bytes.IndexByte(number, '_') < 0
 }
 
 func badNumber(cell []byte, err error) error {
