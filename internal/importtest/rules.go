@@ -23,6 +23,7 @@ var rules = []rule{
 	{packages: "decision", ours: []string{"features", "model", "guardrail", "experiment", "ope"}},
 	// Records hold feature values.
 	{packages: "eventlog/...", ours: []string{"decision", "features", "eventlog/...", "proto/gen/nextbest/log/v1"}},
+	{packages: "evaluate/table", ours: []string{"ope"}},
 	{packages: "learn", ours: []string{"decision", "eventlog", "features", "model", "proto/gen/nextbest/log/v1"}},
 	// A loop file is compiled to what the others work with.
 	{packages: "loop", ours: []string{"decision", "features", "model", "guardrail", "experiment", "learn"}},
