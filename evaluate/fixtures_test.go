@@ -125,6 +125,15 @@ func (s *scribe) rank(req decision.Request) *decision.Record {
 	return r
 }
 
+// log logs a decision as it is.
+func (s *scribe) log(r *decision.Record) {
+	s.t.Helper()
+	if err := s.events.Record(s.t.Context(), r, decision.Process); err != nil {
+		s.t.Fatal(err)
+	}
+	s.fold(s.events.End()-1, eventlog.FromDecision(r))
+}
+
 func (s *scribe) reward(r *decision.Record, slot string, value float64) {
 	s.t.Helper()
 	s.append(&logv1.Record{Body: &logv1.Record_Reward{Reward: &logv1.Reward{
