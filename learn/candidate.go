@@ -19,22 +19,35 @@ type candidate struct {
 
 // materialise makes the snapshot of the cut that the loop's fold has just reached, and validates it.
 func (l *loopFold) materialise() (c candidate, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("make the model: panic: %v", p)
-		}
-	}()
-	p, err := l.estimator.Predictor()
+	defer recovered(&err)
+	s, err := l.snapshot()
 	if err != nil {
-		return c, fmt.Errorf("make the model: %w", err)
+		return c, err
 	}
-	b, err := p.AppendBinary(nil)
+	b, err := s.Model.AppendBinary(nil)
 	if err != nil {
 		return c, fmt.Errorf("encode the model: %w", err)
 	}
 	c.sha256 = sha256.Sum256(b)
-	c.snapshot = &decision.Snapshot{ID: l.snapshotID(c.sha256), Number: l.cut, Loop: l.definition.Loop, Model: p}
-	return c, validate(c.snapshot, l.spec())
+	c.snapshot = s
+	s.ID = l.snapshotID(c.sha256)
+	return c, validate(s, l.spec())
+}
+
+// snapshot makes the snapshot of the fold's present state, without an id and not validated.
+func (l *loopFold) snapshot() (*decision.Snapshot, error) {
+	p, err := l.estimator.Predictor()
+	if err != nil {
+		return nil, fmt.Errorf("make the model: %w", err)
+	}
+	return &decision.Snapshot{Number: l.cut, Loop: l.definition.Loop, Model: p}, nil
+}
+
+// recovered makes an error of a panic: a bug of ours that must cost one model, not the service.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("make the model: panic: %v", p)
+	}
 }
 
 // snapshotID is the number with the first digits of a hash over the model and the loop file: whoever has the id knows

@@ -184,10 +184,7 @@ func (l *loopFold) apply(pos eventlog.Position, r *logv1.Record) (poison string,
 }
 
 func (l *loopFold) applyDecision(pos eventlog.Position, r *logv1.Record) (string, error) {
-	d, err := eventlog.ToDecision(r)
-	if err == nil {
-		err = holdsTogether(d)
-	}
+	d, err := Decision(r)
 	if err != nil {
 		l.counts.poison[PoisonDecision]++
 		return PoisonDecision, err

@@ -31,6 +31,7 @@ type loopFold struct {
 	changed    bool   // the model is another than at the last cut; not part of the state
 	scratch    model.Example
 	view       decision.View // memory of encode
+	ended      func(*event)  // told of each event whose window has ended, before it is forgotten; nil for nobody
 }
 
 // published is what the log says about the newest published snapshot.
@@ -236,4 +237,7 @@ func (l *loopFold) close() {
 		l.counts.move(len(e.rewards), AwaitingActivation, NotActivated)
 	}
 	l.settle(e)
+	if l.ended != nil {
+		l.ended(e)
+	}
 }

@@ -28,6 +28,9 @@ var rules = []rule{
 	// A loop file is compiled to what the others work with.
 	{packages: "loop", ours: []string{"decision", "features", "model", "guardrail", "experiment", "learn"}},
 	{packages: "loop/gen", ours: []string{"loop"}},
+	// It makes samples of the decision log.
+	{packages: "evaluate", ours: []string{"decision", "eventlog", "features", "learn", "loop", "model", "ope",
+		"proto/gen/nextbest/log/v1"}},
 	{packages: "simulate", ours: []string{"decision", "features", "model", "guardrail", "experiment", "learn", "loop"}},
 	{packages: "simulate/chart", ours: []string{"simulate"}},
 
