@@ -109,22 +109,24 @@ func (s *Sample) checkOptional(given Columns) error {
 			return e
 		}
 	}
-	for _, f := range []struct {
-		column Columns
-		name   string
-		value  float64
-		valid  func(float64) bool
-		wanted string
-	}{
-		{HasUnsupported, "unsupported", s.Unsupported, probability, "a probability in [0,1]"},
-		{HasMeanPropensity, "pscore_avg", s.MeanPropensity, positiveProbability, "a probability in (0,1]"},
-		{HasMarginals, "p_e_pi_b", s.MarginalPropensity, positiveProbability, "a probability in (0,1]"},
-		{HasMarginals, "p_e_pi_e", s.MarginalTarget, probability, "a probability in [0,1]"},
-		{HasKept, "kept", s.Kept, positiveProbability, "a probability in (0,1]"},
-	} {
-		if given.Has(f.column) && !f.valid(f.value) {
-			return &FieldError{f.name, f.value, f.wanted}
-		}
+	return s.checkRare(given)
+}
+
+// checkRare looks at what few sources of samples have.
+func (s *Sample) checkRare(given Columns) error {
+	const rare = HasUnsupported | HasMeanPropensity | HasMarginals | HasKept
+	switch {
+	case given&rare == 0:
+	case given.Has(HasUnsupported) && !probability(s.Unsupported):
+		return &FieldError{"unsupported", s.Unsupported, "a probability in [0,1]"}
+	case given.Has(HasMeanPropensity) && !positiveProbability(s.MeanPropensity):
+		return &FieldError{"pscore_avg", s.MeanPropensity, "a probability in (0,1]"}
+	case given.Has(HasMarginals) && !positiveProbability(s.MarginalPropensity):
+		return &FieldError{"p_e_pi_b", s.MarginalPropensity, "a probability in (0,1]"}
+	case given.Has(HasMarginals) && !probability(s.MarginalTarget):
+		return &FieldError{"p_e_pi_e", s.MarginalTarget, "a probability in [0,1]"}
+	case given.Has(HasKept) && !positiveProbability(s.Kept):
+		return &FieldError{"kept", s.Kept, "a probability in (0,1]"}
 	}
 	return nil
 }
