@@ -2,7 +2,7 @@ package ope
 
 // MIPS is marginalised inverse propensity scoring: weights are those of what the action is like, its embedding e, and not of the
 // action itself, w(x,e) = p(e|x,π_e) / p(e|x,π_b) (Saito, Joachims, Off-policy evaluation for large action spaces via
-// embeddings, 2022, eq. 5). It is unbiased where the action works through its embedding alone, and of much
+// embeddings, 2022). It is unbiased where the action works through its embedding alone, and of much
 // smaller variance than IPS where actions are many.
 type MIPS struct{}
 

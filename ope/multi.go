@@ -8,7 +8,7 @@ import "fmt"
 type MultiIPS struct{ Clip float64 }
 
 // Name implements Estimator.
-func (e MultiIPS) Name() string { return withParameter("multi_ips", e.Clip) }
+func (e MultiIPS) Name() string { return nameWithClip("multi_ips", e.Clip) }
 
 // Needs implements Estimator.
 func (MultiIPS) Needs() Columns { return HasPropensity | HasTarget }
@@ -17,14 +17,16 @@ func (MultiIPS) Needs() Columns { return HasPropensity | HasTarget }
 func (MultiIPS) SelfNormalised() bool { return false }
 
 // Terms implements Estimator.
-func (e MultiIPS) Terms(s *Sample) Terms { return Terms{Linear: s.Reward * clipped(s.weight(), e.Clip)} }
+func (e MultiIPS) Terms(s *Sample) Terms {
+	return Terms{Linear: s.Reward * clipped(s.weight(), e.Clip)}
+}
 
 // MultiDR is doubly robust over a log that several policies wrote, with the weights of MultiIPS (Kallus, Saito, Uehara,
 // Optimal off-policy evaluation from multiple logging policies, 2021, "average DR"). Clip 0 is no clip.
 type MultiDR struct{ Clip float64 }
 
 // Name implements Estimator.
-func (e MultiDR) Name() string { return withParameter("multi_dr", e.Clip) }
+func (e MultiDR) Name() string { return nameWithClip("multi_dr", e.Clip) }
 
 // Needs implements Estimator.
 func (MultiDR) Needs() Columns { return HasPropensity | HasTarget | HasModel }
@@ -38,12 +40,12 @@ func (e MultiDR) Terms(s *Sample) Terms {
 }
 
 // BalancedIPS is balanced IPS: the log is taken for one that the mixture of its policies wrote, so that an action which one of
-// them serves rarely has no large weight when another serves it often. Its variance is at most that of MultiIPS (Agarwal et
-// al., 2017, theorem 5.1). It needs the propensities of all the policies for the served action. Clip 0 is no clip.
+// them serves rarely has no large weight when another serves it often. Without a clip its variance is at most that of MultiIPS
+// (Agarwal et al., 2017). It needs the propensities of all the policies for the served action. Clip 0 is no clip.
 type BalancedIPS struct{ Clip float64 }
 
 // Name implements Estimator.
-func (e BalancedIPS) Name() string { return withParameter("multi_bal", e.Clip) }
+func (e BalancedIPS) Name() string { return nameWithClip("multi_bal", e.Clip) }
 
 // Needs implements Estimator.
 func (BalancedIPS) Needs() Columns { return HasMeanPropensity | HasTarget }
@@ -60,7 +62,7 @@ func (e BalancedIPS) Terms(s *Sample) Terms {
 type BalancedDR struct{ Clip float64 }
 
 // Name implements Estimator.
-func (e BalancedDR) Name() string { return withParameter("multi_bal_dr", e.Clip) }
+func (e BalancedDR) Name() string { return nameWithClip("multi_bal_dr", e.Clip) }
 
 // Needs implements Estimator.
 func (BalancedDR) Needs() Columns { return HasMeanPropensity | HasTarget | HasModel }
@@ -76,9 +78,9 @@ func (e BalancedDR) Terms(s *Sample) Terms {
 // balancedWeight returns π_e(a|x) / Σ_k ρ_k π_k(a|x).
 func (s *Sample) balancedWeight() float64 { return s.Target / s.MeanPropensity }
 
-func withParameter(name string, parameter float64) string {
-	if parameter > 0 {
-		return fmt.Sprintf("%s(%g)", name, parameter)
+func nameWithClip(name string, clip float64) string {
+	if clip > 0 {
+		return fmt.Sprintf("%s(%g)", name, clip)
 	}
 	return name
 }

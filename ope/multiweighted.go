@@ -3,8 +3,9 @@ package ope
 import "math"
 
 // MultiWeighted gives each of the policies that wrote a log a weight by how well its part of the log answers, rather than by
-// how long that part is: λ_k ∝ n_k/σ²_k, with σ²_k the variance of the terms in part k, which Agarwal et al. (2017,
-// definition 6.1 and lemma 6.1) call the divergence of the evaluated policy from policy k. The value is
+// how long that part is: λ_k ∝ n_k/σ²_k, with σ²_k the variance of the terms in part k, which Agarwal, Basu, Schnabel
+// and Joachims (Effective evaluation using logged bandit feedback from multiple loggers, 2017) call the divergence of the
+// evaluated policy from policy k. The value is
 //
 //	Σ_k ρ_k mean_k(D) + Σ_k λ_k mean_k(C),
 //
@@ -29,9 +30,9 @@ type MultiWeighted struct {
 // Name returns how the estimator is called.
 func (m *MultiWeighted) Name() string {
 	if m.DR {
-		return withParameter("multi_weighted_dr", m.Clip)
+		return nameWithClip("multi_weighted_dr", m.Clip)
 	}
-	return withParameter("multi_weighted", m.Clip)
+	return nameWithClip("multi_weighted", m.Clip)
 }
 
 // Needs returns the columns without which it cannot be computed.
@@ -138,8 +139,9 @@ func (m *MultiWeighted) weights() (shares, weights []float64) {
 	return shares, weights
 }
 
-// Fixed returns the estimator with the weights λ as they are now. It has no terms for a policy of which nothing was added.
-// The value over the samples that were added is the same; over others it has no bias.
+// Fixed returns the estimator with the weights λ as they are now, for samples of the same policies. Its value over the samples
+// that were added is the same; over others it has no bias from the weights. It gives a policy of which nothing was
+// added no weight.
 func (m *MultiWeighted) Fixed() FixedWeighted {
 	shares, weights := m.weights()
 	f := FixedWeighted{clip: m.Clip, dr: m.DR, name: m.Name(), factors: make(map[int]float64, len(shares))}
@@ -149,8 +151,8 @@ func (m *MultiWeighted) Fixed() FixedWeighted {
 	return f
 }
 
-// FixedWeighted is the estimator of MultiWeighted with weights that no longer change. The shares ρ_k in the samples it is
-// used on must be those in the samples its weights are from.
+// FixedWeighted is the estimator of MultiWeighted with weights that no longer change. It is a ratio, lest other shares of the
+// policies in the samples than in those of the weights change the sum of the weights.
 type FixedWeighted struct {
 	clip    float64
 	dr      bool
@@ -165,10 +167,11 @@ func (e FixedWeighted) Name() string { return e.name }
 func (e FixedWeighted) Needs() Columns { return (&MultiWeighted{DR: e.dr}).Needs() }
 
 // SelfNormalised implements Estimator.
-func (FixedWeighted) SelfNormalised() bool { return false }
+func (FixedWeighted) SelfNormalised() bool { return true }
 
 // Terms implements Estimator.
 func (e FixedWeighted) Terms(s *Sample) Terms {
 	d, c := weightedParts(s, e.clip, e.dr)
-	return Terms{Linear: d + e.factors[s.Stratum]*c}
+	f := e.factors[s.Stratum]
+	return Terms{Linear: d, Ratio: f * c, Weight: f}
 }
