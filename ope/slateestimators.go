@@ -28,7 +28,9 @@ func (SIPS) Needs() SlateColumns { return HasSlateProbabilities }
 func (SIPS) SelfNormalised() bool { return false }
 
 // Terms implements SlateEstimator.
-func (SIPS) Terms(slate []SlateRow) Terms { return Terms{Linear: slate[0].weight() * slateReward(slate)} }
+func (SIPS) Terms(slate []SlateRow) Terms {
+	return Terms{Linear: slate[0].weight() * slateReward(slate)}
+}
 
 // SNSIPS is self-normalised SIPS: the sum over slates of weight times rewards, over the sum of weights.
 type SNSIPS struct{}
@@ -116,9 +118,9 @@ func (CascadeDR) Terms(slate []SlateRow) (t Terms) {
 }
 
 // PseudoInverse is the sum of rewards times Σ_l w_l - L + 1, with w_l the weights of the L slots' own actions. It assumes that
-// the sum of rewards is a sum of unknown effects of each slot's action, and that the logging policy chose for each
-// slot independently, in which case the pseudo-inverse has this form (Swaminathan et al., Off-policy evaluation for
-// slate recommendation, 2017, example 4). Where slots shared no action, or depended on each other, it is biased.
+// the expected sum of rewards is a sum of effects of the slots' own actions, and that the logging policy chose for each slot
+// independently of the others: only then has the pseudo-inverse this form (Swaminathan et al., Off-policy evaluation for slate
+// recommendation, 2017, example 4). Where an action could not be in two slots it is biased.
 type PseudoInverse struct{}
 
 // Name implements SlateEstimator.
