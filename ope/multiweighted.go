@@ -12,10 +12,10 @@ import "math"
 // where C is w·r and D nothing (weighted IPS), or C is w·(r-q) and D the direct method (precision weighted DR: Kallus,
 // Saito, Uehara, 2021).
 //
-// The weights come from the same samples. A policy whose part happened to have few rewards has a small variance and so a
-// large weight: the value is biased towards less where parts are short. With Fixed the weights of one half of a log
-// are used on the other, which has no such bias. Where the terms of a part do not vary at all, or the part has one sample,
-// its variance says nothing, and λ_k = ρ_k for all.
+// The weights come from the same samples: a part that happened to have few rewards has a small variance, and so a large weight.
+// Where parts are short, weighted IPS is biased downwards by that. With Fixed the weights of one half of a log are used
+// on the other, without such a bias. Where the terms of a part do not vary at all, or the part has one sample, its
+// variance says nothing, and λ_k = ρ_k for all.
 //
 // It takes the samples of a log once, in any order of the policies. The zero value is weighted IPS without a clip.
 type MultiWeighted struct {
