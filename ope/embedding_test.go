@@ -117,7 +117,7 @@ func TestCountedEmbeddingsAreThoseDrawn(t *testing.T) {
 	counts := NewEmbeddingCounts(4, 3, 4)
 	for action := range 2 { // 2 and 3 are never served
 		for range n {
-			if err := counts.Add(action, []int{draw(rng, given[0][action]), draw(rng, given[1][action])}, 1); err != nil {
+			if err := counts.Add(action, []int{drawIndex(rng, given[0][action]), drawIndex(rng, given[1][action])}, 1); err != nil {
 				t.Fatal(err)
 			}
 		}

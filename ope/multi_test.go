@@ -74,8 +74,8 @@ func TestMultiLoggerEstimatorsAreUnbiased(t *testing.T) {
 func drawLogged(rng *rand.Rand, n int) []Sample {
 	samples := make([]Sample, n)
 	for i := range samples {
-		k := draw(rng, loggers.shares[:])
-		a := draw(rng, loggers.policies[k][:])
+		k := drawIndex(rng, loggers.shares[:])
+		a := drawIndex(rng, loggers.policies[k][:])
 		reward := 0.0
 		if rng.Float64() < loggers.reward[a] {
 			reward = 1
@@ -85,7 +85,7 @@ func drawLogged(rng *rand.Rand, n int) []Sample {
 	return samples
 }
 
-func draw(rng *rand.Rand, probabilities []float64) int {
+func drawIndex(rng *rand.Rand, probabilities []float64) int {
 	u := rng.Float64()
 	for i, p := range probabilities {
 		if u -= p; u < 0 {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// slot returns a valid row.
-func slot(slate uint64, position int) SlateRow {
+// validSlot returns a valid row.
+func validSlot(slate uint64, position int) SlateRow {
 	return SlateRow{
 		Slate: slate, Sample: Sample{Position: position, Propensity: 0.1, Target: 0.2},
 		ItemPropensity: 0.5, ItemTarget: 0.4, CascadePropensity: 0.5, CascadeTarget: 0,
@@ -36,7 +36,7 @@ func TestSlatesComeOutAsTheyWentIn(t *testing.T) {
 		length := 1 + rng.IntN(5)
 		want = append(want, [2]int{id % 7, length}) // ids may come back after other slates
 		for position := range length {
-			row := slot(uint64(id%7), position)
+			row := validSlot(uint64(id%7), position)
 			slate, err := s.Add(&row)
 			if err != nil {
 				t.Fatal(err)
@@ -74,7 +74,7 @@ func TestSlatesRefuseRowsThatDoNotFit(t *testing.T) {
 		"model's logged action": {func(r *SlateRow) { r.QLogged = math.NaN() }, "q_logged is NaN"},
 	} {
 		s := NewSlates(all)
-		first, second := slot(1, 0), slot(1, 1)
+		first, second := validSlot(1, 0), validSlot(1, 1)
 		if _, err := s.Add(&first); err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +103,7 @@ func TestSlatesDoNotCheckWhatIsNotGiven(t *testing.T) {
 func TestSlatesHaveALargestLength(t *testing.T) {
 	s := NewSlates(HasItemProbabilities)
 	for position := range MaxSlots + 1 {
-		row := slot(1, position)
+		row := validSlot(1, position)
 		_, err := s.Add(&row)
 		var wrong *SlateError
 		if tooLong := errors.As(err, &wrong); tooLong != (position == MaxSlots) {

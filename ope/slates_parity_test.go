@@ -87,11 +87,11 @@ func expectedEstimates(t *testing.T, folder string) map[string]expectedEstimate 
 	var expected struct {
 		Estimators map[string]expectedEstimate `json:"estimators"`
 	}
-	readJSON(t, filepath.Join(folder, "expected.json"), &expected)
+	readParityJSON(t, filepath.Join(folder, "expected.json"), &expected)
 	return expected.Estimators
 }
 
-func readJSON(t *testing.T, path string, into any) {
+func readParityJSON(t *testing.T, path string, into any) {
 	t.Helper()
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -257,7 +257,7 @@ func TestSlateEstimatorsAreThoseOfTheReference(t *testing.T) {
 				Gaussian [2]float64 `json:"gaussian_95"`
 			} `json:"pseudo_inverse"`
 		}
-		readJSON(t, filepath.Join(folder, "..", "..", "vw_estimators", filepath.Base(folder)+".json"), &vw)
+		readParityJSON(t, filepath.Join(folder, "..", "..", "vw_estimators", filepath.Base(folder)+".json"), &vw)
 		m := slateMoments(PseudoInverse{}, slates)
 		checkParity(t, "pseudo-inverse", m.Value(false), vw.PseudoInverse.Value)
 		const z95 = 1.959963984540054

@@ -3,6 +3,7 @@ package ope
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -48,7 +49,7 @@ func newSlateWorld(mean func(int, [worldSlots]int) float64) *slateWorld {
 			return
 		}
 		for action := range worldActions {
-			if !contains(a[:slot], action) {
+			if !slices.Contains(a[:slot], action) {
 				a[slot] = action
 				fill(slot + 1)
 			}
@@ -58,22 +59,13 @@ func newSlateWorld(mean func(int, [worldSlots]int) float64) *slateWorld {
 	return w
 }
 
-func contains(actions []int, action int) bool {
-	for _, a := range actions {
-		if a == action {
-			return true
-		}
-	}
-	return false
-}
-
 // cascade returns the probability of the first actions.
 func cascade(attraction [worldActions]float64, actions []int) float64 {
 	p := 1.0
 	for slot, a := range actions {
 		left := 0.0
 		for b, x := range attraction {
-			if !contains(actions[:slot], b) {
+			if !slices.Contains(actions[:slot], b) {
 				left += x
 			}
 		}
@@ -107,7 +99,7 @@ func (w *slateWorld) rows(id uint64, a [worldSlots]int) []SlateRow {
 	for slot := range rows {
 		qTarget := 0.0
 		for b := range worldActions {
-			if !contains(a[:slot], b) {
+			if !slices.Contains(a[:slot], b) {
 				prefix := append(append([]int(nil), a[:slot]...), b)
 				qTarget += cascade(w.target, prefix) / cascade(w.target, a[:slot]) * wrongModel(slot, prefix)
 			}
