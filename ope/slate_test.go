@@ -2,6 +2,7 @@ package ope
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -204,6 +205,72 @@ func TestSlotMomentsOfNothingAreNaN(t *testing.T) {
 	if !math.IsNaN(m.Value()) || m.Slot(0) != 1 {
 		t.Errorf("value %v with a slot of no weight, want NaN; slot 0 %v, want 1", m.Value(), m.Slot(0))
 	}
+}
+
+// Names and needs are what a user sees of an estimator; the probabilities that it needs are those that it reads.
+func TestSlateEstimatorNamesAndNeeds(t *testing.T) {
+	type named interface {
+		Name() string
+		Needs() SlateColumns
+	}
+	for want, e := range map[string]named{
+		"sips": SIPS{}, "snsips": SNSIPS{}, "iips": IIPS{}, "sniips": SNIIPS{}, "rips": RIPS{}, "snrips": SNRIPS{},
+		"cascade_dr": CascadeDR{}, "pseudo_inverse": PseudoInverse{},
+	} {
+		if e.Name() != want {
+			t.Errorf("name %q, want %q", e.Name(), want)
+		}
+		row := SlateRow{Sample: Sample{Reward: 1}}
+		needs := e.Needs()
+		if needs.Has(HasSlateProbabilities) {
+			row.Propensity, row.Target = 0.5, 0.5
+		}
+		if needs.Has(HasItemProbabilities) {
+			row.ItemPropensity, row.ItemTarget = 0.5, 0.5
+		}
+		if needs.Has(HasCascadeProbabilities) {
+			row.CascadePropensity, row.CascadeTarget = 0.5, 0.5
+		}
+		var x Terms
+		switch e := e.(type) {
+		case SlateEstimator:
+			x = e.Terms([]SlateRow{row})
+		case SlotEstimator:
+			x = e.AppendTerms(nil, []SlateRow{row})[0]
+		}
+		if x.Linear+x.Ratio != 1 {
+			t.Errorf("%s of the logging policy itself is %v, want the reward 1", want, x)
+		}
+	}
+}
+
+func ExampleSlates() {
+	slates := NewSlates(HasCascadeProbabilities)
+	var sum Moments
+	take := func(slate []SlateRow) {
+		if len(slate) > 0 {
+			terms := RIPS{}.Terms(slate)
+			terms.Count = 1
+			sum.Add(terms)
+		}
+	}
+	for _, row := range []SlateRow{
+		{Slate: 7, Sample: Sample{Position: 0, Reward: 1}, CascadePropensity: 0.5, CascadeTarget: 0.25},
+		{Slate: 7, Sample: Sample{Position: 1, Reward: 0}, CascadePropensity: 0.2, CascadeTarget: 0.1},
+		{Slate: 9, Sample: Sample{Position: 0, Reward: 0}, CascadePropensity: 0.5, CascadeTarget: 0.75},
+		{Slate: 9, Sample: Sample{Position: 1, Reward: 1}, CascadePropensity: 0.3, CascadeTarget: 0.6},
+	} {
+		complete, err := slates.Add(&row)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		take(complete)
+	}
+	take(slates.Last())
+	sum.Flush()
+	fmt.Printf("%s: %.2f per slate\n", RIPS{}.Name(), sum.Value(false))
+	// Output: rips: 1.25 per slate
 }
 
 func BenchmarkSlates(b *testing.B) {
