@@ -93,8 +93,8 @@ func TestShrunkWeightsAreBounded(t *testing.T) {
 	}
 }
 
-// Adding a constant to every reward, and to the model, adds it to the self-normalised estimates and to doubly robust ones
-// of the same mean weight; it is what plain IPS does not do.
+// Adding a constant to every reward adds it to the self-normalised estimates, whatever the mean weight. Plain IPS does not
+// have that.
 func TestSelfNormalisedEstimatesMoveWithTheRewards(t *testing.T) {
 	plain, moved := randomSamples(1000), randomSamples(1000)
 	for i := range moved {
