@@ -23,6 +23,16 @@ func randomSamples(n int) []Sample {
 	return samples
 }
 
+// matchedDR is DR with weights of 1, and of 0 where the evaluated policy would not have served the action.
+type matchedDR struct{ DR }
+
+func (matchedDR) Terms(s *Sample) Terms {
+	if s.Target == 0 {
+		return Terms{Linear: s.QTarget}
+	}
+	return Terms{Linear: s.QTarget + (s.Reward - s.QLogged)}
+}
+
 // The ends of each scale are other estimators, to the bit.
 func TestLimitsOfShrinkage(t *testing.T) {
 	for _, c := range []struct{ limit, is Estimator }{
@@ -34,6 +44,7 @@ func TestLimitsOfShrinkage(t *testing.T) {
 		{DROS{Lambda: 0}, DM{}},
 		{SGIPS{Lambda: 0}, IPS{}},
 		{SGDR{Lambda: 0}, DR{}},
+		{SGDR{Lambda: 1}, matchedDR{}},
 	} {
 		for _, s := range randomSamples(1000) {
 			if got, want := c.limit.Terms(&s), c.is.Terms(&s); got != want {
@@ -93,8 +104,8 @@ func TestShrunkWeightsAreBounded(t *testing.T) {
 	}
 }
 
-// Adding a constant to every reward, and to the model, adds it to the self-normalised estimates and to doubly robust ones
-// of the same mean weight; it is what plain IPS does not do.
+// Adding a constant to every reward adds it to the self-normalised estimates, whatever the mean weight. Plain IPS does not
+// have that.
 func TestSelfNormalisedEstimatesMoveWithTheRewards(t *testing.T) {
 	plain, moved := randomSamples(1000), randomSamples(1000)
 	for i := range moved {
