@@ -67,8 +67,8 @@ func refused[T any](t *testing.T, want string) {
 // The stored value of a decimal or a date is not the one meant.
 func TestParquetTypesAreChecked(t *testing.T) {
 	refused[struct {
-		Reward int64 `parquet:"reward,decimal(2:9)"`
-	}](t, "column reward: it is of type DECIMAL(9,2), want a number")
+		Reward int64 `parquet:"reward,decimal(2:12)"`
+	}](t, "column reward: it is of type DECIMAL(12,2), want a number")
 	refused[struct {
 		Reward time.Time `parquet:"reward,timestamp"`
 	}](t, "want a number")
