@@ -88,7 +88,7 @@ func checkValid(t *testing.T, path string) {
 	t.Helper()
 	samples, table, err := readAll(path, Options{})
 	if err != nil {
-		if bad := (*Error)(nil); !errors.As(err, &bad) || bad.Path != path {
+		if bad, ok := err.(*Error); !ok || bad.Path != path {
 			t.Errorf("%s: the error says no place: %v", filepath.Base(path), err)
 		}
 		return
