@@ -23,7 +23,7 @@ type block struct {
 }
 
 const (
-	blockSize  = 1 << 18
+	blockSize  = 1 << 16
 	blockCount = 4
 )
 

@@ -106,3 +106,38 @@ func open(t testing.TB, path string, options Options) *Table {
 	})
 	return table
 }
+
+func BenchmarkFormats(b *testing.B) {
+	all := records(50_000)
+	for _, path := range writeFormats(b, all) {
+		if ext := filepath.Ext(path); ext == ".csv" || ext == ".ndjson" || ext == ".parquet" {
+			b.Run(filepath.Base(path), func(b *testing.B) { benchNext(b, path) })
+		}
+	}
+	b.Run("rows.dsjson", func(b *testing.B) {
+		benchNext(b, writeFile(b, "rows.dsjson", bytes.Repeat([]byte(dsjsonLine+"\n"), 50_000)))
+	})
+}
+
+// A row allocates nothing, once its actions have been seen.
+func TestRowsDoNotAllocate(t *testing.T) {
+	all := records(8_000)
+	paths := append(writeFormats(t, all), writeFile(t, "rows.csv", benchCSV(8_000)),
+		writeFile(t, "rows.dsjson", bytes.Repeat([]byte(dsjsonLine+"\n"), 8_000)))
+	for _, path := range paths {
+		table := open(t, path, Options{})
+		var s ope.Sample
+		next := func() {
+			if err := table.Next(&s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 1000 { // Buffers grow to their size.
+			next()
+		}
+		// Parquet allocates with every page, not with every row.
+		if got := testing.AllocsPerRun(5_000, next); got >= 1 {
+			t.Errorf("%s: %v allocations a row", filepath.Base(path), got)
+		}
+	}
+}

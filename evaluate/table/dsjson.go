@@ -130,13 +130,12 @@ func (d *dsjsonSource) member() error {
 	if member == 0 {
 		return d.objects.skip()
 	}
-	title := string(text)
 	if d.record.has&member != 0 {
-		return &Error{Column: title, Err: errors.New("it is there twice")}
+		return &Error{Column: string(text), Err: errors.New("it is there twice")}
 	}
 	d.record.has |= member
 	if err := d.value(member); err != nil {
-		return &Error{Column: title, Err: err}
+		return &Error{Column: string(text), Err: err} // Still there: values are not unquoted.
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package table
 
 import (
-	"errors"
 	"io"
 	"testing"
 
@@ -21,10 +20,11 @@ func readAll(path string, options Options) (samples []ope.Sample, table *Table, 
 		}
 		samples = append(samples, s)
 	}
-	if errors.Is(err, io.EOF) {
-		err = nil
+	closing := table.Close()
+	if err == io.EOF {
+		err = closing
 	}
-	return samples, table, errors.Join(err, table.Close())
+	return samples, table, err
 }
 
 // garbage are files that are refused, with what is said about them.

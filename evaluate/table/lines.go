@@ -23,7 +23,7 @@ type lines struct {
 	long   []byte
 }
 
-func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, 1<<18)} }
+func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, 1<<16)} }
 
 // next returns the next line without its end, valid until the next call, and io.EOF after the last. A last line without
 // an end is returned together with errCutOff.

@@ -90,8 +90,9 @@ func (p *parquetSource) next(s *ope.Sample) error {
 			p.input.done.Store(p.input.size)
 			return io.EOF
 		}
-		p.open(p.file.RowGroups()[p.group])
-		p.group++
+		if err := guard(p.open); err != nil {
+			return damagedParquet(err)
+		}
 	}
 	p.left--
 	p.row++
@@ -107,13 +108,22 @@ func (p *parquetSource) next(s *ope.Sample) error {
 	return nil
 }
 
-// open starts to read a row group.
-func (p *parquetSource) open(group parquet.RowGroup) {
+// open starts to read the next row group.
+func (p *parquetSource) open() error {
+	group := p.file.RowGroups()[p.group]
+	p.group++
 	p.left = group.NumRows()
-	p.input.done.Store(int64(float64(p.input.size) * float64(p.row) / float64(p.file.NumRows())))
+	p.input.done.Store(p.progress())
 	for _, c := range p.columns {
 		c.open(group.ColumnChunks()[c.index])
 	}
+	return nil
+}
+
+// progress returns how many bytes the rows read take up, were all of the same length.
+func (p *parquetSource) progress() int64 {
+	share := float64(p.row) / float64(max(1, p.file.NumRows()))
+	return int64(float64(p.input.size) * min(1, share))
 }
 
 func (p *parquetSource) close() {

@@ -1,7 +1,7 @@
 package table
 
 import (
-	"fmt"
+	"errors"
 
 	"github.com/nextbest/nextbest/ope"
 )
@@ -24,7 +24,7 @@ type Policy func(*Decision) (target, unsupported float64, err error)
 // Uniform serves each of the actions that could be served with the same probability.
 func Uniform(d *Decision) (target, unsupported float64, err error) {
 	if len(d.Actions) == 0 {
-		return 0, 0, fmt.Errorf("it does not say which actions could be served, which a uniform policy needs")
+		return 0, 0, errors.New("the row does not say which actions could be served, which a uniform policy needs")
 	}
 	share := 1 / float64(len(d.Actions))
 	for i, a := range d.Actions {
@@ -69,7 +69,7 @@ func (t *Table) bindTarget() error {
 		return nil
 	}
 	if !t.given.Has(ope.HasAction) {
-		return fmt.Errorf("there is no column action, which the evaluated policy needs")
+		return errors.New("there is no column action, which the evaluated policy needs")
 	}
 	t.given |= ope.HasTarget
 	if _, ok := t.source.(decider); ok {

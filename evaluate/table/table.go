@@ -59,7 +59,9 @@ func Open(path string, options Options) (*Table, error) {
 	}
 	t := &Table{path: path, file: file, target: options.Target}
 	if err := t.open(options); err != nil {
-		return nil, errors.Join(t.located(err), t.Close())
+		err = t.located(err)
+		_ = t.Close() // Says nothing that err does not.
+		return nil, err
 	}
 	return t, nil
 }
