@@ -23,7 +23,11 @@ func wouldServe(t *testing.T, log []eventlog.Entry, d *decision.Record, file *le
 			break
 		}
 	}
-	s := must(f.Snapshot())
+	return asked(must(f.Snapshot()), d, file)
+}
+
+// asked returns the probability that a file's policy gives the served action with a model, and the model's expectation.
+func asked(s *decision.Snapshot, d *decision.Record, file *learn.Definition) (target, q float64) {
 	var v decision.View
 	in := d.Input
 	in.Actions = file.Loop.Actions
