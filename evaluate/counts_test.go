@@ -129,7 +129,10 @@ func TestOtherLoopsDoNotShow(t *testing.T) {
 	shared.put("copy", copied)
 	ids := func(prefix string) func(time.Time) string {
 		n := 0
-		return func(time.Time) string { n++; return prefix + string(rune('0'+n/100)) + string(rune('0'+n/10%10)) + string(rune('0'+n%10)) }
+		return func(time.Time) string {
+			n++
+			return prefix + string(rune('0'+n/100)) + string(rune('0'+n/10%10)) + string(rune('0'+n%10))
+		}
 	}
 	alone.decider.NewID = ids("e")
 	mine, theirs := ids("e"), ids("e") // The same event ids in both loops.

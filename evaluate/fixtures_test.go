@@ -19,7 +19,7 @@ import (
 // scribe writes a real log with the real kernel and the real fold, but cuts when it is told to: the same calls give the
 // same log, which the service with its clock does not.
 type scribe struct {
-	t         *testing.T
+	t         testing.TB
 	data      string
 	events    *eventlog.Events
 	decider   *decision.Decider
@@ -37,7 +37,7 @@ type scribedLoop struct {
 	cuts       uint64
 }
 
-func newScribe(t *testing.T) *scribe {
+func newScribe(t testing.TB) *scribe {
 	t.Helper()
 	s := &scribe{t: t, data: t.TempDir(), now: time.Unix(1_800_000_000, 0), loops: map[string]*scribedLoop{}}
 	log, _, err := eventlog.Open(filepath.Join(s.data, logFolder), eventlog.Options{})
@@ -189,4 +189,45 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// readOnly opens the log for reading. Close it.
+func readOnly(t testing.TB, data string) *eventlog.Log {
+	t.Helper()
+	log, _, err := eventlog.OpenReadOnly(filepath.Join(data, logFolder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return log
+}
+
+// entries returns the log's records.
+func entries(t testing.TB, data string) (out []eventlog.Entry) {
+	t.Helper()
+	log := readOnly(t, data)
+	defer log.Close()
+	r := log.NewReader(0)
+	defer r.Close()
+	for {
+		pos, b, err := r.TryNext()
+		if err == io.EOF {
+			return out
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, eventlog.Entry{Position: pos, Record: must(eventlog.Unmarshal(b))})
+	}
+}
+
+// decisions returns the log's decisions by position.
+func decisions(t testing.TB, data string) map[eventlog.Position]*decision.Record {
+	t.Helper()
+	found := map[eventlog.Position]*decision.Record{}
+	for _, e := range entries(t, data) {
+		if e.Record.GetDecision() != nil {
+			found[e.Position] = must(eventlog.ToDecision(e.Record))
+		}
+	}
+	return found
 }

@@ -1,10 +1,7 @@
 package evaluate
 
 import (
-	"errors"
-	"io"
 	"math"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,28 +11,6 @@ import (
 	"github.com/nextbest/nextbest/loop"
 	"github.com/nextbest/nextbest/model"
 )
-
-// entries returns the log's records.
-func entries(t *testing.T, data string) (out []eventlog.Entry) {
-	t.Helper()
-	log, _, err := eventlog.OpenReadOnly(filepath.Join(data, logFolder))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	r := log.NewReader(0)
-	defer r.Close()
-	for {
-		pos, b, err := r.TryNext()
-		if errors.Is(err, io.EOF) {
-			return out
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, eventlog.Entry{Position: pos, Record: must(eventlog.Unmarshal(b))})
-	}
-}
 
 // wouldServe is the slow, obvious way: fold everything before the decision's cut anew, under the candidate's file, and ask
 // the kernel's parts for the probability of the served action, and for the model's expectation of it.
@@ -48,7 +23,11 @@ func wouldServe(t *testing.T, log []eventlog.Entry, d *decision.Record, file *le
 			break
 		}
 	}
-	s := must(f.Snapshot())
+	return asked(must(f.Snapshot()), d, file)
+}
+
+// asked returns the probability that a file's policy gives the served action with a model, and the model's expectation.
+func asked(s *decision.Snapshot, d *decision.Record, file *learn.Definition) (target, q float64) {
 	var v decision.View
 	in := d.Input
 	in.Actions = file.Loop.Actions

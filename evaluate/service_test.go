@@ -2,9 +2,7 @@ package evaluate
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -115,31 +113,6 @@ func (s *service) end(loops ...string) {
 		}
 	}
 	s.stop()
-}
-
-// decisions returns the log's decisions by position.
-func decisions(t *testing.T, data string) map[eventlog.Position]*decision.Record {
-	t.Helper()
-	log, _, err := eventlog.OpenReadOnly(filepath.Join(data, logFolder))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	found := map[eventlog.Position]*decision.Record{}
-	r := log.NewReader(0)
-	defer r.Close()
-	for {
-		pos, b, err := r.TryNext()
-		if errors.Is(err, io.EOF) {
-			return found
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if rec := must(eventlog.Unmarshal(b)); rec.GetDecision() != nil {
-			found[pos] = must(eventlog.ToDecision(rec))
-		}
-	}
 }
 
 // The real service: two loops in one log, a policy that changes, features and catalogue that change, a loop that is removed

@@ -36,6 +36,8 @@ type world struct {
 	pays map[string]map[string]float64
 	due  []dueReward
 	seen []string // devices, in the order of decisions
+	// zones is how many values a feature has that means nothing; 0 for no such feature.
+	zones int
 }
 
 type dueReward struct {
@@ -68,10 +70,14 @@ func (w *world) play(s *scribe, name string, n int) {
 func (w *world) request(name string, i int) decision.Request {
 	device := []string{"mobile", "desktop"}[w.rng.IntN(2)]
 	w.seen = append(w.seen, device)
-	return decision.Request{Loop: name, UserID: fmt.Sprint("u", w.rng.IntN(500)), Context: features.Set{
+	context := features.Set{
 		{Name: "device", Value: features.TextValue(device)},
 		{Name: "hour", Value: features.NumberValue(float64(i % 24))},
-	}}
+	}
+	if w.zones > 0 {
+		context = append(context, features.Feature{Name: "zone", Value: features.TextValue(fmt.Sprint("z", w.rng.IntN(w.zones)))})
+	}
+	return decision.Request{Loop: name, UserID: fmt.Sprint("u", w.rng.IntN(500)), Context: context}
 }
 
 // pay sends the rewards that are due.
