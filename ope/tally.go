@@ -23,6 +23,9 @@ func (e *Evaluation) newTally(spec Spec) tally {
 		return missing{unable(spec.Name, spec.Needs(), e.given)}
 	case spec.Tuning != nil:
 		return e.newTuned(spec)
+	case spec.Weighted != nil:
+		of := *spec.Weighted
+		return &weightedLoggers{spec.Name, &of, e.options.Alpha}
 	}
 	return &constant{spec.Name, e.newSums(spec.Estimator)}
 }
@@ -82,6 +85,25 @@ func (t *tuned) estimate() Estimate {
 }
 
 func (t *tuned) groups() (*Groups, bool) { return t.sums[t.of.Choose()].groups() }
+
+// weightedLoggers is the tally of an estimator whose weights of logging policies are chosen at the end.
+type weightedLoggers struct {
+	name  string
+	of    *MultiWeighted
+	alpha float64
+}
+
+func (w *weightedLoggers) add(s *Sample, at place) { w.of.Add(s, at.stands) }
+
+func (w *weightedLoggers) estimate() Estimate {
+	out := Estimate{
+		Name: w.name, Value: w.of.Value(), StandardError: math.Sqrt(w.of.Variance()), Lambda: math.NaN(),
+	}
+	out.set(around(out.Value, normalQuantile(1-w.alpha/2)*out.StandardError, "delta"))
+	return out
+}
+
+func (w *weightedLoggers) groups() (*Groups, bool) { return nil, false }
 
 // sums are what intervals of one estimator are computed from. Only what the method needs is kept.
 type sums struct {
