@@ -27,9 +27,7 @@ type Diagnostics struct {
 	Drift Drift
 	// Calibration compares propensities with what was served, for each action.
 	Calibration Calibration
-	// Censored counts decisions whose reward was not known yet, and NotServed those that say nothing about the policy
-	// (fallbacks, decisions that were never activated). Sources of samples fill them in.
-	Censored, NotServed float64
+	Known
 }
 
 // diagnosing folds samples into diagnostics, in constant memory.
@@ -136,7 +134,7 @@ func standardised(difference, standardError float64) float64 {
 
 // selfEvaluation is the value of the logging policy, whose weights are 1.
 func selfEvaluation(rewards *Moments, alpha float64) Estimate {
-	e := Estimate{Name: "online", Value: math.NaN(), Lower: math.Inf(-1), Upper: math.Inf(1)}
+	e := Estimate{Name: "online", Value: math.NaN(), Lower: math.Inf(-1), Upper: math.Inf(1), Lambda: math.NaN()}
 	if rewards.N == 0 {
 		return e
 	}

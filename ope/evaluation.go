@@ -132,9 +132,20 @@ func (e *Evaluation) Add(s *Sample) error {
 	return nil
 }
 
+// Known is what a source knows of its log that samples do not show.
+type Known struct {
+	// Censored counts decisions whose reward was not known yet, and NotServed those that say nothing about the policy
+	// (fallbacks, decisions that were never activated).
+	Censored, NotServed float64
+	// CalibrationZ is how many standard deviations the served actions' probabilities are away from what the logged
+	// distributions make expect: 0 where those are not known.
+	CalibrationZ float64
+}
+
 // Result sums up what was added; more may be added after it.
-func (e *Evaluation) Result() Result {
+func (e *Evaluation) Result(known Known) Result {
 	r := Result{Diagnostics: e.diagnosis.diagnostics(e.options.Alpha)}
+	r.Diagnostics.Known = known
 	for _, t := range e.tallies {
 		r.Estimates = append(r.Estimates, t.estimate())
 	}

@@ -93,6 +93,10 @@ func (v *Verdict) judgeWeights(d *Diagnostics) {
 	if d.TopWeight > mostTopWeight {
 		v.refuse("The heaviest 1%% of the decisions hold %.0f%% of the weight.", 100*d.TopWeight)
 	}
+	if math.Abs(d.CalibrationZ) > mostCalibrationZ {
+		v.refuse("Served actions are not as probable as the logged distributions say (%.1f standard deviations away): the "+
+			"logged probabilities are not those of what was served.", d.CalibrationZ)
+	}
 	if d.Calibration.Excess > mostCalibrationZ {
 		v.refuse("Action number %d was served more often than its propensities say (%.1f standard errors): the logged "+
 			"probabilities are not those of what was served.", d.Calibration.ExcessAction, d.Calibration.Excess)

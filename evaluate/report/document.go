@@ -5,6 +5,7 @@ package report
 import (
 	"math"
 
+	"github.com/nextbest/nextbest/evaluate"
 	"github.com/nextbest/nextbest/ope"
 )
 
@@ -42,6 +43,8 @@ type Source struct {
 	// RewardLeast and RewardMost are the range of rewards that bounds rest on, where it is known.
 	RewardLeast *float64 `json:"reward_least,omitempty"`
 	RewardMost  *float64 `json:"reward_most,omitempty"`
+	// Calibration compares the logged distributions with what was served; of our own log alone.
+	Calibration *evaluate.Calibration `json:"calibration,omitempty"`
 }
 
 // Policy is what was found about one policy.
