@@ -61,7 +61,7 @@ func estimatorOf(l *decision.Loop) estimator {
 			return model.NewGradient(model.GradientOptions{DefaultReward: r, Variance: true})
 		}}
 	default:
-		return estimator{"mixture/1", func(r float64) model.Estimator {
+		return estimator{"mixture/2", func(r float64) model.Estimator {
 			return model.NewMixture(model.MixtureOptions{DefaultReward: r})
 		}}
 	}
