@@ -77,7 +77,7 @@ func (t *tail) count(base *tail, x *Example, reward, defaultReward, weight float
 	t.differing++
 	if n := t.differing + base.differing; n <= manyRewards || size <= limit {
 		t.largest = max(t.largest, size)
-		t.limit = max(tailFactor*max(t.largest, base.largest), limit*(1-tailForgets/float64(max(n, manyRewards))))
+		t.limit = max(tailFactor*t.largest, t.limit*(1-tailForgets/float64(max(n, manyRewards))))
 		return reward
 	}
 	t.limit = 2 * limit
