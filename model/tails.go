@@ -22,8 +22,7 @@ type tails struct{ settled, open tail }
 // accidents in all, scattered over the life of a loop, each count little; and what keeps coming, however rare, comes to
 // count in full, as it must where the expected reward is what is asked for.
 //
-// What counted in place of a reward is kept, to be taken out as it was put in. It is rare: the limit is at its largest
-// after a thousand doublings.
+// What counted in place of a reward is kept, to be taken out as it was put in: rarely, since each doubles the limit.
 type tail struct {
 	differing      int64 // examples whose reward is not the default
 	largest, limit float64
