@@ -79,15 +79,15 @@ func playOutliers(e bounded, seed uint64, n int, share float64, outlier func(*ra
 	return paid
 }
 
-// TestOutliersDoNotSpoilALoop has one reward in 2000 be a billion, of either sign, six on average per run: a loop earns
-// nearly what it earns without, and not half of it when rewards are not bounded. With these seeds the shares are 0.97,
-// 0.99 and 0.96, and 0.03, 0.35 and 0.08.
+// TestOutliersDoNotSpoilALoop has one reward in 2000 be a billion, of either sign, four on average per run: a loop earns
+// nearly what it earns without, and not half of it when rewards are not bounded. With these seeds the shares are 0.98,
+// 1.00 and 0.97, and 0.01, 0.10 and 0.00.
 func TestOutliersDoNotSpoilALoop(t *testing.T) {
 	outlier := func(r *rand.Rand) float64 { return 1e9 * float64(2*r.IntN(2)-1) }
 	for k, least := range []float64{0.94, 0.94, 0.93} {
 		clean, with, without := 0.0, 0.0, 0.0
 		names, _, _ := allBounded(0)
-		for seed := range uint64(3) {
+		for seed := range uint64(2) {
 			_, one, _ := allBounded(0)
 			_, two, _ := allBounded(0)
 			_, three, ts := allBounded(0)
