@@ -63,6 +63,14 @@ func (l *loopFold) settle(e *event) {
 	}
 }
 
+// capped returns how many settled rewards the model bounds, 0 when its kind does not.
+func (l *loopFold) capped() uint64 {
+	if e, ok := l.estimator.(interface{ Capped() uint64 }); ok {
+		return e.Capped()
+	}
+	return 0
+}
+
 // freshen makes the provisional sums again from the events in them.
 func (l *loopFold) freshen() {
 	events := l.queue.all()
