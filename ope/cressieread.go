@@ -74,6 +74,12 @@ func (c *CressieRead) Effective() float64 {
 	return w * w / c.ww.value()
 }
 
+// modelled reports whether a model expected anything other than 0.
+func (c *CressieRead) modelled() bool {
+	zero := Range{}
+	return c.n.value() > 0 && (c.model != zero || c.offsets != zero)
+}
+
 // unseen returns the weight that brings the mean of all weights nearest to 1.
 func (c *CressieRead) unseen() float64 {
 	if c.w.value() < c.n.value() {

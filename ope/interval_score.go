@@ -40,3 +40,17 @@ func (m *Moments) effective(selfNormalised bool) float64 {
 	w := m.Mean[weight]
 	return m.N * w * w / (w*w + m.Co[weight][weight]/m.N)
 }
+
+// Score returns the interval of an estimate whose variance grows as its distance from the least reward, as that of sums of
+// rare weighted rewards does: the values that a test of level alpha does not reject when the delta method's variance is scaled
+// so (Rao, Large sample tests of statistical hypotheses, 1948). Compared with Delta it reaches a little higher on both sides:
+// such sums are more often under- than overestimated, since the large weights are those that are not seen.
+func Score(m *Moments, selfNormalised bool, least, alpha float64) Interval {
+	value, variance := m.Value(selfNormalised), m.Variance(selfNormalised)
+	if !(value > least) || math.IsInf(least, 0) {
+		return Delta(m, selfNormalised, alpha)
+	}
+	z := normalQuantile(1 - alpha/2)
+	up := z * z * variance / (2 * (value - least))
+	return around(value+up, math.Sqrt(up*up+z*z*variance), "score")
+}
