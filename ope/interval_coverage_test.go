@@ -28,8 +28,8 @@ func scenarios() []*scenario {
 	list := []*scenario{
 		{name: "easy", rows: 2000, actions: 5, seed: 96363, level: 2.815, slope: 1.33, context: 0.592, popularity: 0.872,
 			avoid: 4.98, greed: 1.017},
-		{name: "heavy", rows: 2000, actions: 10, seed: 63990, level: 2.939, slope: 0.96, context: 0.487, popularity: 4.331,
-			taste: 0.272, avoid: 8.021, greed: 1.824},
+		{name: "heavy", rows: 2000, actions: 10, seed: 63990, level: 2.994, slope: 0.956, context: 0.173, popularity: 2.962,
+			taste: 0.704, avoid: 11.568, greed: 1.601},
 		{name: "rare", rows: 5000, actions: 5, seed: 94485, level: -6.636, slope: 1.128, context: 1, popularity: 1,
 			taste: 0.522, greed: 141.072},
 	}
@@ -52,8 +52,8 @@ func coefficients(rng *rand.Rand, n int) (c []float64) {
 	return c
 }
 
-// decision is what is known of one context: by action the expected reward, a model's idea of it (flatter than the truth, and
-// off by action) and the probabilities under both policies.
+// decision is what is known of one context: by action the expected reward, a model's idea of it (a little flatter than
+// the truth, and off by action) and the probabilities under both policies.
 type decision struct{ reward, model, logging, target []float64 }
 
 func (s *scenario) decide(rng *rand.Rand, d *decision) {
@@ -65,7 +65,7 @@ func (s *scenario) decide(rng *rand.Rand, d *decision) {
 	for a := range s.actions {
 		logit := s.slope * (shift + s.popularity*s.p[a] + product(x, s.rewards[a]))
 		d.reward[a] = 1 / (1 + math.Exp(-s.level-logit))
-		d.model[a] = 1 / (1 + math.Exp(-s.level-0.6*logit-0.5*s.model[a]))
+		d.model[a] = 1 / (1 + math.Exp(-s.level-0.9*logit-0.2*s.model[a]))
 		d.logging[a] = math.Exp(s.taste*(s.taken[a]+product(x, s.tastes[a])) - s.avoid*d.reward[a])
 		d.target[a] = math.Exp(s.greed * (d.reward[a] - 1))
 	}
@@ -145,8 +145,11 @@ func (r *run) decideIntervals(compare bool, seed uint64) (bootstrapped []Interva
 	}
 	if compare || evidence[1].NeedsBootstrap() {
 		ratios := []*Groups{r.groups[1], r.groups[4]}
-		bootstrapped = Bootstrap{Rounds: 500, Seed: seed, Workers: 2}.Intervals(ratios, []bool{true, true}, 0.05)
-		evidence[1].Bootstrapped, evidence[4].Bootstrapped = bootstrapped[0], bootstrapped[1]
+		values := Bootstrap{Rounds: 500, Seed: seed, Workers: 2}.Values(ratios, []bool{true, true})
+		for j, e := range [2]*Evidence{evidence[1], evidence[4]} {
+			e.Bootstrapped = percentileInterval(values[j], e.BootstrapAlpha(0.05), "ratio_bootstrap")
+			bootstrapped = append(bootstrapped, percentileInterval(values[j], 0.05, "ratio_bootstrap"))
+		}
 	}
 	for e := range evidence {
 		r.intervals[e] = evidence[e].Default(0.05)
