@@ -124,7 +124,7 @@ func compareFeatures(t *testing.T, r *Row, d *decision.Record) {
 
 // The same log gives the same bytes, whatever was in the output directory.
 func TestExportTwice(t *testing.T) {
-	w := playedWorld(t, 400)
+	w := playedWorld(t, 120)
 	out := t.TempDir()
 	first := export(t, w.options(out))
 	before := contents(t, out)
@@ -148,7 +148,7 @@ func TestExportTwice(t *testing.T) {
 
 // Bounds on what is open and buffered change the files, not the rows.
 func TestSmallLimits(t *testing.T) {
-	w := playedWorld(t, 600)
+	w := playedWorld(t, 150)
 	out, small := t.TempDir(), t.TempDir()
 	export(t, w.options(out))
 	for _, l := range []limits{

@@ -168,7 +168,7 @@ func (w *world) play(n int) {
 
 // playedWorld is a log of about four hours that ends after midnight.
 func playedWorld(t testing.TB, n int) *world {
-	w := newWorld(t, 7, eventlog.Options{SegmentBytes: 64 << 10, BlockBytes: 4 << 10})
+	w := newWorld(t, 7, eventlog.Options{SegmentBytes: 16 << 10, BlockBytes: 4 << 10})
 	w.put(loopText("fast", "{type: uniform}", "online", "reward_wait_time: 1m, default_reward: 0, aggregation: max"))
 	w.put(loopText("slow", "{type: squarecb}", "apprentice", "reward_wait_time: 2h, default_reward: -0.5, aggregation: mean"))
 	w.put(loopText("quiet", "{type: uniform}", "logging_only", "reward_wait_time: 10m, default_reward: 0, aggregation: last"))

@@ -127,7 +127,7 @@ func eachRecord(ctx context.Context, log *eventlog.Log, tell func(eventlog.Posit
 		pos, payload, err := reader.TryNext()
 		if errors.Is(err, io.EOF) {
 			tell(log.End())
-			return nil
+			return ctx.Err()
 		}
 		if err != nil {
 			return fmt.Errorf("read the event log: %w", err)
