@@ -20,7 +20,8 @@
 //   - Files appear in OUT whole and synced, by rename, after everything was read: an error before that changes nothing.
 //     A partition is replaced as a whole; one whose day the log has only the end of never replaces another.
 //   - What is damaged is named with its place. Nothing is exported then, unless Options.SkipDamaged says so.
-//   - Memory: the open row groups (MaxBuffered), and about 320 bytes for each event in the longest reward window, and 50 for each reward.
+//   - Memory: the open row groups (maxBuffered), and about 320 bytes for each event in the longest reward window, 50 more
+//     for each of its rewards.
 //
 // docs/log-export.md has the columns.
 package export
