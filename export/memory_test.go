@@ -1,6 +1,7 @@
 package export
 
 import (
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"testing"
@@ -59,4 +60,34 @@ func heap() uint64 {
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// No more rows are held than the limits say, however many files they go to, and the count of them ends at zero.
+func TestBufferedRowsAreBounded(t *testing.T) {
+	s, err := stage(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := limits{open: 3, buffered: 5000, groupBytes: 2500, groupRows: 6}
+	p := newPartitions(s, Parquet, l)
+	row := Row{EventID: "e", Context: json.RawMessage("{}"), UserFeatures: json.RawMessage("{}")}
+	for i := range 200 {
+		day := began().Add(time.Duration(i*7%5) * 24 * time.Hour)
+		if err := p.write(keyOf("loop", day), []Row{row}); err != nil {
+			t.Fatal(err)
+		}
+		held := int64(0)
+		for _, f := range p.open {
+			held += f.bytes
+			if f.bytes >= l.groupBytes || f.rows >= l.groupRows {
+				t.Fatalf("a row group of %d bytes, %d rows", f.bytes, f.rows)
+			}
+		}
+		if held != p.buffered || held > l.buffered || len(p.open) > l.open {
+			t.Fatalf("%d bytes are held in %d files and counted as %d", held, len(p.open), p.buffered)
+		}
+	}
+	if _, err := p.finish(); err != nil || p.buffered != 0 || s.end() != nil {
+		t.Errorf("%v, %d bytes are left", err, p.buffered)
+	}
 }
