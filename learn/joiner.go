@@ -1,86 +1,66 @@
-package table
+package learn
 
 import (
-	"io"
-	"sync"
+	"time"
+
+	"github.com/nextbest/nextbest/eventlog"
+	logv1 "github.com/nextbest/nextbest/proto/gen/nextbest/log/v1"
 )
 
-// readAhead reads in a goroutine of its own, so that decompressing and parsing each have a core. A few blocks are read
-// ahead; then the goroutine waits.
-type readAhead struct {
-	full    chan block
-	free    chan []byte
-	stop    chan struct{}
-	running sync.WaitGroup
-	current block
-	rest    []byte // of current, still to be returned
+// Joiner joins the records of one loop in the order of the log, by the learner's own fold, and learns nothing. It is
+// for who reads a whole log; Join is for one event. It is pure, and for one goroutine.
+//
+// Under the definition that is in force at the end of the log, what it settles is what the loop's model has settled: a
+// definition that learns otherwise has the learner fold the log again from its beginning.
+type Joiner struct {
+	fold *loopFold
 }
 
-// block is what one read returned.
-type block struct {
-	bytes []byte
-	err   error
+// Settlement is what became of one event.
+type Settlement struct {
+	Position  eventlog.Position // of the decision
+	State     State
+	Ended     bool // the window has ended: the worth is final
+	Activated bool // a deferred event's activation has come in time
+	Closes    time.Time
+	Slots     []SlotWorth // as in the decision
 }
 
-const (
-	blockSize  = 1 << 16
-	blockCount = 4
-)
+// SlotWorth is what one slot of an event is worth, in reward units.
+type SlotWorth struct {
+	Reward   float64
+	Rewarded bool // false: Reward is the default
+}
 
-func newReadAhead(r io.Reader) *readAhead {
-	a := &readAhead{full: make(chan block, blockCount), free: make(chan []byte, blockCount), stop: make(chan struct{})}
-	for range blockCount {
-		a.free <- make([]byte, blockSize)
+// NewJoiner returns a joiner of the definition's loop. settled is told of each event as its window ends, in the order
+// of the decisions.
+func NewJoiner(d *Definition, settled func(Settlement)) *Joiner {
+	l := newLoopFold(d)
+	l.estimator = nil
+	l.settled = func(e *event) { settled(l.settlement(e, true)) }
+	return &Joiner{l}
+}
+
+// Apply takes the loop's next record. A record that the learner skips is skipped: poison is the reason, one of the
+// Poison constants, and err may say more.
+func (j *Joiner) Apply(pos eventlog.Position, r *logv1.Record) (poison string, err error) {
+	return j.fold.apply(pos, r)
+}
+
+// Open calls visit with every event whose window has not ended, in the order of the decisions.
+func (j *Joiner) Open(visit func(Settlement)) {
+	for _, e := range j.fold.queue.all() {
+		visit(j.fold.settlement(e, false))
 	}
-	a.running.Go(func() { a.run(r) })
-	return a
 }
 
-// run reads until an error, which is io.EOF at the end, or until it is stopped.
-func (a *readAhead) run(r io.Reader) {
-	for {
-		select {
-		case <-a.stop:
-			return
-		case buffer := <-a.free:
-			n, err := fill(r, buffer)
-			a.full <- block{buffer[:n], err} // Never waits: there are no more blocks than there is room for.
-			if err != nil {
-				return
-			}
-		}
+func (l *loopFold) settlement(e *event, ended bool) Settlement {
+	s := Settlement{
+		Position: e.position, State: e.state(ended), Ended: ended, Activated: e.activated,
+		Closes: timeOf(e.closes(l.window())), Slots: make([]SlotWorth, len(e.slots)),
 	}
-}
-
-// fill is io.ReadFull, which cannot tell the end of the text from that of a file cut off.
-func fill(r io.Reader, buffer []byte) (n int, err error) {
-	for n < len(buffer) && err == nil {
-		var m int
-		m, err = r.Read(buffer[n:])
-		n += m
+	for i := range s.Slots {
+		s.Slots[i].Reward, s.Slots[i].Rewarded = l.spec().worth(e.rewards, i)
 	}
-	return n, err
-}
-
-// Read returns what was read ahead.
-func (a *readAhead) Read(p []byte) (int, error) {
-	for len(a.rest) == 0 {
-		if a.current.err != nil {
-			return 0, a.current.err
-		}
-		if a.current.bytes != nil {
-			a.free <- a.current.bytes[:blockSize]
-		}
-		a.current = <-a.full
-		a.rest = a.current.bytes
-	}
-	n := copy(p, a.rest)
-	a.rest = a.rest[n:]
-	return n, nil
-}
-
-// close stops the goroutine and waits for it.
-func (a *readAhead) close() {
-	close(a.stop)
-	a.running.Wait()
+	return s
 }
