@@ -14,9 +14,9 @@ import (
 type loopFold struct {
 	definition *Definition
 	removed    bool
-	estimator  model.Estimator
-	now        int64  // log time, unix nanoseconds
-	cut        uint64 // number of the last cut
+	estimator  model.Estimator // nil: events are joined and nothing is learned from them
+	now        int64           // log time, unix nanoseconds
+	cut        uint64          // number of the last cut
 	published  published
 	catalogues catalogues // that snapshots decided from
 	counts     counts
@@ -78,7 +78,7 @@ func (l *loopFold) decision(pos eventlog.Position, r *decision.Record) (poison s
 		return PoisonRepeatedEvent
 	}
 	e := newEvent(pos, l.now, r)
-	if e.learned {
+	if e.learned && l.estimator != nil {
 		l.encode(e, r)
 	}
 	l.open[e.id] = e
