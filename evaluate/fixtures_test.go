@@ -96,7 +96,7 @@ func (s *scribe) put(name, file string) {
 	}
 	s.append(&logv1.Record{Body: &logv1.Record_LoopChange{LoopChange: &logv1.LoopChange{Loop: name, File: []byte(file), Path: name + ".yaml"}}})
 	l.definition = d
-	l.follower = learn.NewFollower(name, d, d, loop.Compile, nil)
+	l.follower = learn.NewFollower(learn.Following{Loop: name, Definition: d, Catalogue: d, Compile: loop.Compile})
 	for _, e := range l.records {
 		l.follower.Apply(e.Position, e.Record)
 	}

@@ -16,7 +16,7 @@ import (
 // the kernel's parts for the probability of the served action, and for the model's expectation of it.
 func wouldServe(t *testing.T, log []eventlog.Entry, d *decision.Record, file *learn.Definition) (target, q float64) {
 	t.Helper()
-	f := learn.NewFollower(d.Loop, file, file, loop.Compile, nil)
+	f := learn.NewFollower(learn.Following{Loop: d.Loop, Definition: file, Catalogue: file, Compile: loop.Compile})
 	for _, e := range log {
 		f.Apply(e.Position, e.Record)
 		if c := e.Record.GetCut(); c.GetLoop() == d.Loop && c.GetNumber() == learn.SnapshotNumber(d.SnapshotID) {
