@@ -75,12 +75,12 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 }
 
 func (l *Log) start(ctx context.Context) error {
-	newest, err := newestFile(ctx, l.log, l.options.Loop)
+	found, err := surveyOf(ctx, l.log, l.options.Loop)
 	if err != nil {
 		return err
 	}
 	if l.definition = l.options.Definition; l.definition == nil {
-		l.definition = newest
+		l.definition = found.newest
 	}
 	if l.definition == nil {
 		return fmt.Errorf("the log has no loop file of %q any more: say which one to judge rewards by", l.options.Loop)
@@ -89,7 +89,7 @@ func (l *Log) start(ctx context.Context) error {
 		return err
 	}
 	l.counts = newCounts(l.candidates)
-	l.judge = l.newJudge()
+	l.judge = l.newJudge(int(min(found.lag+1, snapshotsKept)))
 	l.reader = l.log.NewReader(0)
 	return nil
 }

@@ -10,9 +10,10 @@ import (
 )
 
 // newJudge makes the rules of the candidates, and one learner for all that learn the same. The first learner is that of
-// the file that says what events are worth.
-func (l *Log) newJudge() judge {
+// the file that says what events are worth. Each keeps its last snapshots, as many as keep says.
+func (l *Log) newJudge(keep int) judge {
 	own := l.newLearner(l.definition, nil, l.settled)
+	own.keep = keep
 	j := judge{learners: []*learner{own}, counts: &l.counts}
 	byKey := map[string]*learner{l.definition.LearningKey: own}
 	for i := range l.candidates {
@@ -25,6 +26,7 @@ func (l *Log) newJudge() judge {
 		by := byKey[c.file.LearningKey]
 		if by == nil || more != nil {
 			by = l.newLearner(c.file, more, nil)
+			by.keep = keep
 			j.learners = append(j.learners, by)
 		}
 		if more == nil {
