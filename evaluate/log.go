@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/eventlog"
 	"github.com/nextbest/nextbest/learn"
-	"github.com/nextbest/nextbest/loop"
 	"github.com/nextbest/nextbest/ope"
 	logv1 "github.com/nextbest/nextbest/proto/gen/nextbest/log/v1"
 )
@@ -74,12 +75,12 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 }
 
 func (l *Log) start(ctx context.Context) error {
-	newest, err := newestFile(ctx, l.log, l.options.Loop)
+	found, err := surveyOf(ctx, l.log, l.options.Loop)
 	if err != nil {
 		return err
 	}
 	if l.definition = l.options.Definition; l.definition == nil {
-		l.definition = newest
+		l.definition = found.newest
 	}
 	if l.definition == nil {
 		return fmt.Errorf("the log has no loop file of %q any more: say which one to judge rewards by", l.options.Loop)
@@ -88,31 +89,9 @@ func (l *Log) start(ctx context.Context) error {
 		return err
 	}
 	l.counts = newCounts(l.candidates)
-	l.judge = newJudge(l)
+	l.judge = l.newJudge(int(min(found.lag+1, snapshotsKept)))
 	l.reader = l.log.NewReader(0)
 	return nil
-}
-
-// newJudge makes the rules of the candidates, and one learner for all that learn the same.
-func newJudge(l *Log) judge {
-	own := &learner{follower: learn.NewFollower(l.options.Loop, l.definition, l.definition, loop.Compile, l.settled)}
-	j := judge{learners: []*learner{own}, counts: &l.counts}
-	byKey := map[string]*learner{l.definition.LearningKey: own}
-	for i := range l.candidates {
-		c := &l.candidates[i]
-		if c.file == nil {
-			j.rules = append(j.rules, c.rule)
-			continue
-		}
-		by := byKey[c.file.LearningKey]
-		if by == nil {
-			by = &learner{follower: learn.NewFollower(l.options.Loop, c.file, l.definition, loop.Compile, nil)}
-			byKey[c.file.LearningKey] = by
-			j.learners = append(j.learners, by)
-		}
-		j.rules = append(j.rules, newFileRule(c.file.Loop, by))
-	}
-	return j
 }
 
 // Candidates returns the names of the candidates, in the order of a row's samples: "action:*" as the actions it stands for.
@@ -152,6 +131,13 @@ func (l *Log) Progress() (done, total uint64) { return uint64(l.at), max(uint64(
 // Counts returns what was read so far and what became of it. What is open is known at the end.
 func (l *Log) Counts() Counts {
 	c := l.counts
+	c.Fallbacks, c.Skipped, c.SkippedRecords = maps.Clone(c.Fallbacks), maps.Clone(c.Skipped), maps.Clone(c.SkippedRecords)
+	c.Candidates = slices.Clone(c.Candidates)
+	for k, r := range l.judge.rules {
+		if f, ok := r.(*fileRule); ok {
+			c.Candidates[k].Unmet = f.unmet()
+		}
+	}
 	c.Damaged = l.log.Stats().Damaged
 	c.Open = uint64(l.open.len())
 	for _, by := range l.judge.learners {

@@ -9,7 +9,7 @@ import (
 	"github.com/nextbest/nextbest/features"
 )
 
-// shopFile is the loop of most tests: three actions, a context of two features, a window of an hour.
+// shopFile is the loop of most tests: three actions, features of all three kinds, a window of an hour.
 const shopFile = `
 version: 1
 name: shop
@@ -21,6 +21,8 @@ features:
   context:
     device: {type: category}
     hour: {type: number, default: 12}
+  user:
+    visits: {type: number, default: 1}
   action:
     price: {type: number}
   undeclared: ignore

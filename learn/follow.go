@@ -29,14 +29,26 @@ type Settled struct {
 	Rewards []float64 // what each slot is worth, in reward units; valid during the call
 }
 
-// NewFollower returns a follower of the loop's records under d, which may be of another name. ended is called with each
-// event whose window has ended, in the order of decisions; nil calls nobody. catalogue stands in for loop files that the
-// log has lost with its beginning.
-func NewFollower(loop string, d, catalogue *Definition, compile Compile, ended func(Settled)) *Follower {
-	f := &Follower{loop: loop, compile: compile, fold: newLoopFold(d)}
-	f.fold.catalogues = catalogues{earlier: &catalogues{inForce: catalogue}}
-	if ended != nil {
-		f.fold.ended = func(e *event) { ended(f.settled(e, true)) }
+// Following says what a Follower follows. More and Ended may be nil.
+type Following struct {
+	Loop       string      // whose records
+	Definition *Definition // that they are folded under; it may be of another name
+	Catalogue  *Definition // stands in for the loop files that the log has lost with its beginning
+	Compile    Compile
+	// More are features that actions of the catalogue are given beside those that the log's loop files have: what would
+	// have been learned had these been known. They are found by id; names that the log has stay as they were.
+	More []decision.Action
+	// Ended is called with each event whose window has ended, in the order of decisions.
+	Ended func(Settled)
+}
+
+// NewFollower returns a follower that has folded nothing yet.
+func NewFollower(o Following) *Follower {
+	f := &Follower{loop: o.Loop, compile: o.Compile, fold: newLoopFold(o.Definition)}
+	f.fold.catalogues = catalogues{earlier: &catalogues{inForce: o.Catalogue}}
+	f.fold.supplement.more = o.More
+	if o.Ended != nil {
+		f.fold.ended = func(e *event) { o.Ended(f.settled(e, true)) }
 	}
 	return f
 }
@@ -77,7 +89,7 @@ func (f *Follower) Snapshot() (s *decision.Snapshot, err error) {
 // Look makes v what the definition's models see of a logged decision: the features that decided, read by the
 // definition's declarations. Those of the catalogue's actions are in the loop file that the decision was made under.
 func (f *Follower) Look(v *decision.View, r *decision.Record) {
-	look(v, f.fold.definition.Loop, f.fold.catalogues.of(r.SnapshotID), r)
+	look(v, f.fold.definition.Loop, f.fold.catalogue(r.SnapshotID), r)
 }
 
 // OpenEvents calls visit with each event whose window has not ended, in the order of decisions.
