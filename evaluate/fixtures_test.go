@@ -31,7 +31,6 @@ type scribe struct {
 
 type scribedLoop struct {
 	definition *learn.Definition
-	file       string
 	records    []eventlog.Entry // of all loops: what a change of the file folds again
 	follower   *learn.Follower
 	snapshot   *decision.Snapshot

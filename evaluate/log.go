@@ -37,10 +37,11 @@ type Options struct {
 	Provisional bool
 }
 
-// Row is one slot of one decision that was evaluated.
+// Row is one slot of one decision that was evaluated. The slots of a decision come one after the other; the probabilities of
+// a later one are given that the earlier ones were filled as they were.
 type Row struct {
-	Decision eventlog.Position
-	Time     time.Time // of the decision
+	Decision eventlog.Position // of its record: the same for its slots
+	Time     time.Time         // of the decision
 	Slot     int
 	Samples  []ope.Sample // one per candidate, in their order
 }

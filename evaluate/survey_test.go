@@ -1,6 +1,8 @@
 package evaluate
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -68,4 +70,26 @@ func FuzzSurvey(f *testing.F) {
 			t.Errorf("%q and %q of %v", textIn(body, fieldLoop), textIn(body, fieldSnapshot), r)
 		}
 	})
+}
+
+// Damage in the log's middle costs what it hits: it is counted, and the rest is evaluated.
+func TestDamagedLog(t *testing.T) {
+	s := newScribe(t)
+	s.put("shop", shopFile)
+	w := newWorld(43)
+	w.play(s, "shop", 200)
+	w.end(s, "shop")
+	s.events.Log().Close()
+	path := must(filepath.Glob(filepath.Join(s.data, logFolder, "*.log")))[0]
+	b := must(os.ReadFile(path))
+	for i := range 40 {
+		b[len(b)/2+i] ^= 0x55
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, rows := read(t, Options{Data: s.data, Loop: "shop", Candidates: []Candidate{Online(), LoopFile("same", compiled(shopFile))}})
+	if c := l.Counts(); c.Damaged == 0 || c.Decisions >= 200 || c.Decisions < 190 || len(rows) < 180 {
+		t.Errorf("%d rows, %+v", len(rows), c)
+	}
 }
