@@ -1,6 +1,7 @@
 package export
 
 import (
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"testing"
@@ -59,4 +60,44 @@ func heap() uint64 {
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// No more rows are held than the limits say, however many files they go to, and the count of them ends at zero.
+func TestBufferedRowsAreBounded(t *testing.T) {
+	for _, l := range []limits{
+		{open: 3, buffered: 1 << 30, groupBytes: 1 << 30, groupRows: 6},
+		{open: 3, buffered: 1 << 30, groupBytes: 900, groupRows: 1 << 30},
+		{open: 3, buffered: 900, groupBytes: 1 << 30, groupRows: 1 << 30},
+	} {
+		s, err := stage(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := newPartitions(s, Parquet, l)
+		for i := range 50 {
+			day := began().Add(time.Duration(i/10*i%5) * 24 * time.Hour) // Runs within one day, and changes between five.
+			row := Row{EventID: "e", Context: json.RawMessage("{}"), UserFeatures: json.RawMessage("{}")}
+			if err := p.write(keyOf("loop", day), []Row{row}); err != nil {
+				t.Fatal(err)
+			}
+			checkHeld(t, p)
+		}
+		if _, err := p.finish(); err != nil || p.buffered != 0 || s.end() != nil {
+			t.Errorf("%v, %d bytes are left", err, p.buffered)
+		}
+	}
+}
+
+func checkHeld(t *testing.T, p *partitions) {
+	t.Helper()
+	held := int64(0)
+	for _, f := range p.open {
+		held += f.bytes
+		if f.bytes >= p.limits.groupBytes || f.rows >= p.limits.groupRows {
+			t.Fatalf("a row group of %d bytes, %d rows", f.bytes, f.rows)
+		}
+	}
+	if held != p.buffered || held > p.limits.buffered || len(p.open) > p.limits.open {
+		t.Fatalf("%d bytes are held in %d files and counted as %d; limits %+v", held, len(p.open), p.buffered, p.limits)
+	}
 }
