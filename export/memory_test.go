@@ -64,30 +64,40 @@ func heap() uint64 {
 
 // No more rows are held than the limits say, however many files they go to, and the count of them ends at zero.
 func TestBufferedRowsAreBounded(t *testing.T) {
-	s, err := stage(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := limits{open: 3, buffered: 5000, groupBytes: 2500, groupRows: 6}
-	p := newPartitions(s, Parquet, l)
-	row := Row{EventID: "e", Context: json.RawMessage("{}"), UserFeatures: json.RawMessage("{}")}
-	for i := range 200 {
-		day := began().Add(time.Duration(i*7%5) * 24 * time.Hour)
-		if err := p.write(keyOf("loop", day), []Row{row}); err != nil {
+	for _, l := range []limits{
+		{open: 3, buffered: 1 << 30, groupBytes: 1 << 30, groupRows: 6},
+		{open: 3, buffered: 1 << 30, groupBytes: 900, groupRows: 1 << 30},
+		{open: 3, buffered: 900, groupBytes: 1 << 30, groupRows: 1 << 30},
+	} {
+		s, err := stage(t.TempDir())
+		if err != nil {
 			t.Fatal(err)
 		}
-		held := int64(0)
-		for _, f := range p.open {
-			held += f.bytes
-			if f.bytes >= l.groupBytes || f.rows >= l.groupRows {
-				t.Fatalf("a row group of %d bytes, %d rows", f.bytes, f.rows)
+		p := newPartitions(s, Parquet, l)
+		for i := range 50 {
+			day := began().Add(time.Duration(i/10*i%5) * 24 * time.Hour) // Runs within one day, and changes between five.
+			row := Row{EventID: "e", Context: json.RawMessage("{}"), UserFeatures: json.RawMessage("{}")}
+			if err := p.write(keyOf("loop", day), []Row{row}); err != nil {
+				t.Fatal(err)
 			}
+			checkHeld(t, p)
 		}
-		if held != p.buffered || held > l.buffered || len(p.open) > l.open {
-			t.Fatalf("%d bytes are held in %d files and counted as %d", held, len(p.open), p.buffered)
+		if _, err := p.finish(); err != nil || p.buffered != 0 || s.end() != nil {
+			t.Errorf("%v, %d bytes are left", err, p.buffered)
 		}
 	}
-	if _, err := p.finish(); err != nil || p.buffered != 0 || s.end() != nil {
-		t.Errorf("%v, %d bytes are left", err, p.buffered)
+}
+
+func checkHeld(t *testing.T, p *partitions) {
+	t.Helper()
+	held := int64(0)
+	for _, f := range p.open {
+		held += f.bytes
+		if f.bytes >= p.limits.groupBytes || f.rows >= p.limits.groupRows {
+			t.Fatalf("a row group of %d bytes, %d rows", f.bytes, f.rows)
+		}
+	}
+	if held != p.buffered || held > p.limits.buffered || len(p.open) > p.limits.open {
+		t.Fatalf("%d bytes are held in %d files and counted as %d; limits %+v", held, len(p.open), p.buffered, p.limits)
 	}
 }

@@ -98,6 +98,9 @@ func New(given Columns, specs []Spec, options Options) (*Evaluation, error) {
 	}
 	if headline := Headline(given); given.Has(headline.Needs()) {
 		e.gain = e.newSums(gainOf{headline})
+		if e.gain.grouped == nil {
+			e.gain.grouped = &Groups{}
+		}
 	}
 	return e, nil
 }
@@ -146,35 +149,40 @@ type Known struct {
 func (e *Evaluation) Result(known Known) Result {
 	r := Result{Diagnostics: e.diagnosis.diagnostics(e.options.Alpha)}
 	r.Diagnostics.Known = known
+	of := seen{r.Diagnostics.EffectiveSample, e.rewards(&r.Diagnostics)}
 	for _, t := range e.tallies {
-		r.Estimates = append(r.Estimates, t.estimate())
+		r.Estimates = append(r.Estimates, t.estimate(of))
 	}
 	if e.options.Method == Resampled {
 		e.resample(r.Estimates)
 	}
-	r.Gain, r.GainSequence = e.gains()
+	r.Gain, r.GainSequence = e.gains(of)
 	r.Verdict = e.verdict(&r)
 	return r
 }
 
-func (e *Evaluation) gains() (gain, sequence Estimate) {
+func (e *Evaluation) gains(of seen) (gain, sequence Estimate) {
 	if e.gain == nil {
 		none := unable("gain", Headline(e.given).Needs(), e.given)
 		return none, none
 	}
 	gain = e.gain.value(e.gain.name())
 	sequence = gain
-	gain.set(e.gain.interval(Default))
-	sequence.set(e.gain.interval(BySequence))
+	gain.set(e.gain.gain(of))
+	sequence.set(e.gain.interval(BySequence, of))
 	return gain, sequence
 }
 
-// verdict judges with the range of rewards that was given, else with the one seen.
-func (e *Evaluation) verdict(r *Result) Verdict {
-	rewards := e.options.Rewards
-	if rewards == (Range{}) {
-		rewards = Range{r.Diagnostics.RewardLeast, r.Diagnostics.RewardMost}
+// rewards is the range of rewards that was given, else the one seen.
+func (e *Evaluation) rewards(d *Diagnostics) Range {
+	if e.options.Rewards == (Range{}) {
+		return Range{d.RewardLeast, d.RewardMost}
 	}
+	return e.options.Rewards
+}
+
+func (e *Evaluation) verdict(r *Result) Verdict {
+	rewards := e.rewards(&r.Diagnostics)
 	// IPS is the value on the part of the policy that the log supports.
 	supported := math.NaN()
 	if r.Diagnostics.Unsupported > 0 {

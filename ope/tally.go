@@ -12,7 +12,7 @@ type place struct {
 // tally folds samples into one estimate.
 type tally interface {
 	add(s *Sample, at place)
-	estimate() Estimate
+	estimate(seen) Estimate
 	// groups returns what a bootstrap draws from, nil where there is nothing to draw, and whether its terms have a ratio.
 	groups() (*Groups, bool)
 }
@@ -33,9 +33,9 @@ func (e *Evaluation) newTally(spec Spec) tally {
 // missing is the tally of an estimator that lacks columns.
 type missing struct{ of Estimate }
 
-func (missing) add(*Sample, place)      {}
-func (m missing) estimate() Estimate    { return m.of }
-func (missing) groups() (*Groups, bool) { return nil, false }
+func (missing) add(*Sample, place)       {}
+func (m missing) estimate(seen) Estimate { return m.of }
+func (missing) groups() (*Groups, bool)  { return nil, false }
 
 // constant is the tally of an estimator without anything to choose.
 type constant struct {
@@ -43,9 +43,9 @@ type constant struct {
 	*sums
 }
 
-func (f *constant) estimate() Estimate {
+func (f *constant) estimate(of seen) Estimate {
 	out := f.value(f.name)
-	out.set(f.interval(f.options.Method))
+	out.set(f.interval(f.options.Method, of))
 	return out
 }
 
@@ -75,12 +75,12 @@ func (t *tuned) add(s *Sample, at place) {
 	}
 }
 
-func (t *tuned) estimate() Estimate {
+func (t *tuned) estimate(of seen) Estimate {
 	chosen := t.of.Choose()
 	s := t.sums[chosen]
 	out := s.value(t.name)
 	out.Lambda = t.of.Candidates[chosen].Lambda
-	out.set(s.interval(s.options.Method))
+	out.set(s.interval(s.options.Method, of))
 	return out
 }
 
@@ -95,7 +95,7 @@ type weightedLoggers struct {
 
 func (w *weightedLoggers) add(s *Sample, at place) { w.of.Add(s, at.stands) }
 
-func (w *weightedLoggers) estimate() Estimate {
+func (w *weightedLoggers) estimate(seen) Estimate {
 	out := Estimate{
 		Name: w.name, Value: w.of.Value(), StandardError: math.Sqrt(w.of.Variance()), Lambda: math.NaN(),
 	}
@@ -107,18 +107,20 @@ func (w *weightedLoggers) groups() (*Groups, bool) { return nil, false }
 
 // sums are what intervals of one estimator are computed from. Only what the method needs is kept.
 type sums struct {
-	estimator  Estimator
-	options    *Options
-	moments    *Moments
-	grouped    *Groups // nil where neither a bootstrap nor units need it
-	units      bool
-	likelihood *CressieRead      // nil where it is not wanted, or the estimator has no weights
-	sequence   *GammaExponential // likewise
+	estimator Estimator
+	options   *Options
+	moments   *Moments
+	grouped   *Groups // nil where neither a bootstrap nor units need it
+	units     bool
+
+	likelihoodOf likelihood
+	likelihood   *CressieRead      // nil where it is not wanted, or the estimator has no such sums
+	sequence     *GammaExponential // likewise
 }
 
 func (e *Evaluation) newSums(of Estimator) *sums {
 	s := &sums{estimator: of, options: &e.options, moments: &Moments{}, units: e.given.Has(HasUnit)}
-	if s.units || e.options.Method == Resampled {
+	if s.units || e.options.Method == Resampled || e.options.Method == Default && of.SelfNormalised() {
 		s.grouped = &Groups{}
 	}
 	s.followWeights()
