@@ -40,7 +40,7 @@ type CandidateCounts struct {
 func newCounts(candidates []Candidate) Counts {
 	c := Counts{Fallbacks: map[string]uint64{}, Skipped: map[string]uint64{}, SkippedRecords: map[string]uint64{}}
 	for i := range candidates {
-		c.Candidates = append(c.Candidates, CandidateCounts{Name: candidates[i].Name})
+		c.Candidates = append(c.Candidates, CandidateCounts{Name: candidates[i].Name, Unmet: []string{}})
 	}
 	return c
 }

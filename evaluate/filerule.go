@@ -76,10 +76,8 @@ func (f *fileRule) has(d *decision.Record, action int) bool {
 }
 
 // unmet returns the ids of the loop's actions that no judged decision could have served.
-func (f *fileRule) unmet() (ids []string) {
-	if f.own == nil {
-		return nil
-	}
+func (f *fileRule) unmet() []string {
+	ids := []string{}
 	for i, met := range f.met {
 		if !met {
 			ids = append(ids, f.loop.Actions[i].ID)
