@@ -107,7 +107,7 @@ func (l *Log) Candidates() []string {
 // Columns returns the fields that every sample has.
 func (l *Log) Columns() ope.Columns {
 	return ope.HasAction | ope.HasPropensity | ope.HasTarget | ope.HasModel | ope.HasUnsupported | ope.HasPosition |
-		ope.HasKept | ope.HasUnit
+		ope.HasKept | ope.HasUnit | ope.HasExpectedSquare
 }
 
 // Actions returns the ids of the actions by number (ope.Sample.Action), in the order in which they were first served. There

@@ -149,7 +149,7 @@ type Known struct {
 func (e *Evaluation) Result(known Known) Result {
 	r := Result{Diagnostics: e.diagnosis.diagnostics(e.options.Alpha)}
 	r.Diagnostics.Known = known
-	of := seen{r.Diagnostics.EffectiveSample, e.rewards(&r.Diagnostics)}
+	of := seen{r.Diagnostics.Effective(), e.rewards(&r.Diagnostics)}
 	for _, t := range e.tallies {
 		r.Estimates = append(r.Estimates, t.estimate(of))
 	}

@@ -10,7 +10,7 @@ func (s *sums) followWeights() {
 	s.likelihoodOf = likelihoodOf(s.estimator)
 	switch s.options.Method {
 	case Default:
-		if s.likelihoodOf == ofMeans || s.likelihoodOf == ofModels && !s.units {
+		if s.likelihoodOf == ofMeans || s.likelihoodOf == ofModels {
 			s.likelihood = s.options.newLikelihood()
 		}
 	case ByLikelihood:
@@ -106,15 +106,34 @@ func (s *sums) interval(m Method, of seen) Interval {
 	return Delta(s.spread(), s.estimator.SelfNormalised(), alpha)
 }
 
+// usual is the default interval. Where units matter, an empirical likelihood, which takes samples for independent, is
+// replaced by resampling units.
 func (s *sums) usual(of seen) Interval {
+	spread := s.spread()
 	e := Evidence{
-		Moments: s.spread(), SelfNormalised: s.estimator.SelfNormalised(), Rewards: of.rewards, Effective: of.effective,
+		Moments: spread, SelfNormalised: s.estimator.SelfNormalised(), Rewards: of.rewards, Effective: of.effective,
 		Weighted: s.likelihood,
+	}
+	if s.likelihood != nil && s.dependent(spread) {
+		e.Weighted = nil
+		if of.effective < FewEffective {
+			return s.bootstrapped(e.BootstrapAlpha(s.options.Alpha))
+		}
 	}
 	if e.NeedsBootstrap() {
 		e.Bootstrapped = s.bootstrapped(e.BootstrapAlpha(s.options.Alpha))
 	}
 	return e.Default(s.options.Alpha)
+}
+
+// mostDesignEffect is up to which ratio of variances samples of a unit count as independent: the noise of the ratio.
+const mostDesignEffect = 1.1
+
+// dependent reports whether the variance of units' sums is more than that of samples that do not depend on each other (Kish's
+// design effect).
+func (s *sums) dependent(units *Moments) bool {
+	ratio := s.estimator.SelfNormalised()
+	return s.units && units.Variance(ratio) > mostDesignEffect*s.moments.Variance(ratio)
 }
 
 // gain is the interval of a difference to the logging policy. Like an estimate, it is resampled where the effective sample

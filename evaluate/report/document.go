@@ -83,6 +83,7 @@ type Diagnostics struct {
 	N               float64             `json:"n"`
 	Stands          float64             `json:"stands_for"`
 	EffectiveSample *float64            `json:"effective_sample"`
+	ExpectedSample  *float64            `json:"expected_effective_sample,omitempty"`
 	MostWeight      *float64            `json:"max_weight"`
 	MeanWeight      *float64            `json:"mean_weight"`
 	MeanWeightError *float64            `json:"mean_weight_standard_error"`
@@ -178,7 +179,7 @@ func estimate(e *ope.Estimate) Estimate {
 
 func diagnostics(d *ope.Diagnostics, actions []string) Diagnostics {
 	out := Diagnostics{
-		N: d.N, Stands: d.Stands, EffectiveSample: finite(d.EffectiveSample), MostWeight: finite(d.MostWeight),
+		N: d.N, Stands: d.Stands, EffectiveSample: finite(d.EffectiveSample), ExpectedSample: finite(d.ExpectedEffective), MostWeight: finite(d.MostWeight),
 		MeanWeight: finite(d.MeanWeight), MeanWeightError: finite(d.MeanWeightError), MeanWeightZ: finite(d.MeanWeightZ),
 		NoWeight: finite(d.NoWeight), TopWeight: finite(d.TopWeight), LeastPropensity: finite(d.LeastPropensity),
 		Unsupported: finite(d.Unsupported), MeanKept: finite(d.MeanKept), Censored: d.Censored, NotServed: d.NotServed,
