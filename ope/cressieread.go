@@ -102,11 +102,12 @@ func (c *CressieRead) Value() float64 {
 }
 
 // Interval returns the interval that misses with probability alpha: the values under distributions whose divergence from the
-// samples is at most what an F distribution allows beyond the least possible one.
+// samples is at most what an F distribution allows beyond the least possible one. It is everything where the range of rewards
+// is not known and all that were seen are alike.
 func (c *CressieRead) Interval(alpha float64) Interval {
 	const method = "cressie_read"
 	n := c.n.value()
-	if n == 0 || math.IsInf(c.rewards.Most-c.rewards.Least, 0) {
+	if length := c.rewards.Most - c.rewards.Least; n == 0 || !(length > 0) || math.IsInf(length, 0) {
 		return everything(method)
 	}
 	t := studentQuantile(1-alpha/2, n) // F(1, n) is the square of t.

@@ -7,8 +7,15 @@ import (
 )
 
 // scenario is a log like one of a study of intervals (300 repetitions, rewards of 0 and 1), with standard normal contexts of
-// five features. The generator of the study is not known; the parameters were searched for that give its policy value, its
-// widths of intervals by the delta method for IPS and SNIPS, how often they cover, and the estimates' deviations.
+// five features. The generator of the study is not known; the parameters were searched for that give its policy value, and for
+// the delta method its widths and coverage. Here over 400 runs, and in the study:
+//
+//	       value         width for IPS   for SNIPS       covers for IPS  for SNIPS
+//	easy   0.892, 0.892  0.113, 0.131    0.0349, 0.0349  0.94, 0.94      0.94, 0.96
+//	heavy  0.920, 0.918  0.590, 0.465    0.0715, 0.0663  0.82, 0.80      0.89, 0.93
+//	rare   0.046, 0.046  0.032, 0.032    0.0310, 0.0305  0.91, 0.93      0.92, 0.94
+//
+// So the heavy log is a harder one than the study's for SNIPS.
 type scenario struct {
 	name          string
 	rows, actions int

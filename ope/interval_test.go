@@ -112,6 +112,9 @@ func TestEmpiricalBernsteinIsGuarantee(t *testing.T) {
 func TestIntervalsOfLittle(t *testing.T) {
 	var none, one, zeros Moments
 	one.Add(Terms{Linear: 0.5, Count: 1})
+	alike := NewCressieRead(Range{0, math.Inf(1)}, Range{math.Inf(1), math.Inf(-1)})
+	alike.Add(1, 0, 1)
+	alike.Add(2, 0, 1)
 	for range 100 {
 		zeros.Add(Terms{Ratio: 0, Weight: 1, Count: 1})
 	}
@@ -122,9 +125,10 @@ func TestIntervalsOfLittle(t *testing.T) {
 		"delta of none": Delta(&none, false, 0.05), "delta of one": Delta(&one, false, 0.05),
 		"wilson of none": Wilson(&none, false, Range{0, 1}, 0.05), "wilson of one": Wilson(&one, false, Range{0, 1}, 0.05),
 		"sequence of one": DeltaSequence(&one, false, 0.05, 100), "gaussian of one": Gaussian(&one, 0.05),
-		"bernstein of one":     one.Summary().EmpiricalBernstein(0, 1, 0.05),
-		"cressie-read of none": NewCressieRead(Range{0, math.Inf(1)}, Range{0, 1}).Interval(0.05),
-		"sequence of none":     NewGammaExponential(Range{0, 1}).Interval(0.05),
+		"bernstein of one":      one.Summary().EmpiricalBernstein(0, 1, 0.05),
+		"cressie-read of none":  NewCressieRead(Range{0, math.Inf(1)}, Range{0, 1}).Interval(0.05),
+		"cressie-read of alike": alike.Interval(0.05),
+		"sequence of none":      NewGammaExponential(Range{0, 1}).Interval(0.05),
 	} {
 		if !i.Covers(0.1) || !i.Covers(0.9) {
 			t.Errorf("%s: %v", name, i)
