@@ -258,13 +258,13 @@ func (l *Log) settled(s learn.Settled) {
 		l.counts.NotActivated++
 		return
 	}
-	l.emit(d, s.Rewards)
+	l.emit(d, s.Slots)
 }
 
-func (l *Log) emit(d *judged, rewards []float64) {
+func (l *Log) emit(d *judged, slots []learn.SlotWorth) {
 	l.counts.Evaluated++
 	for i := range d.slots {
-		l.ready.push(d.row(i, rewards[i]))
+		l.ready.push(d.row(i, slots[i].Reward))
 	}
 }
 
@@ -280,7 +280,7 @@ func (l *Log) finish() {
 			return
 		}
 		if d := l.open.pop(); s.Ripe {
-			l.emit(d, s.Rewards)
+			l.emit(d, s.Slots)
 		} else {
 			still.push(d)
 		}

@@ -100,16 +100,16 @@ func (x *exporter) drain() error {
 }
 
 // emit writes one event.
-func (x *exporter) emit(s *learn.Settlement) error {
+func (x *exporter) emit(s *learn.Settled) error {
 	if x.o.ClosedOnly && s.State != learn.Closed {
 		return nil
 	}
-	d, err := x.trail.decision(s.Position)
+	d, err := x.trail.decision(s.Decision)
 	if err != nil {
 		return err
 	}
-	if x.rows, err = rowsOf(x.rows[:0], d, s.Position, s, x.o.UserKey); err != nil {
-		return fmt.Errorf("position %d: %w", s.Position, err)
+	if x.rows, err = rowsOf(x.rows[:0], d, s.Decision, s, x.o.UserKey); err != nil {
+		return fmt.Errorf("position %d: %w", s.Decision, err)
 	}
 	x.summary.count(d.Loop, s.State, len(x.rows))
 	return x.tables.write(keyOf(d.Loop, d.Time), x.rows)

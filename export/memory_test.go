@@ -44,8 +44,8 @@ func TestMemoryOfClosedEvents(t *testing.T) {
 	var p pending
 	for pos := range eventlog.Position(200_000) {
 		p.add(pos)
-		p.settle(learn.Settlement{Position: pos, Slots: make([]learn.SlotWorth, 1)})
-		if s, ok := p.next(); !ok || s.Position != pos {
+		p.settle(learn.Settled{Decision: pos, Slots: make([]learn.SlotWorth, 1)})
+		if s, ok := p.next(); !ok || s.Decision != pos {
 			t.Fatalf("%d: %+v, %t", pos, s, ok)
 		}
 	}

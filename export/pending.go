@@ -22,7 +22,7 @@ type pending struct {
 type pendingEvent struct {
 	position   eventlog.Position
 	settled    bool
-	settlement learn.Settlement
+	settlement learn.Settled
 }
 
 func (p *pending) add(pos eventlog.Position) {
@@ -30,8 +30,8 @@ func (p *pending) add(pos eventlog.Position) {
 }
 
 // settle notes what became of an event, if it is one that is waited for.
-func (p *pending) settle(s learn.Settlement) {
-	i, ok := slices.BinarySearchFunc(p.events[p.head:], s.Position, func(e pendingEvent, pos eventlog.Position) int {
+func (p *pending) settle(s learn.Settled) {
+	i, ok := slices.BinarySearchFunc(p.events[p.head:], s.Decision, func(e pendingEvent, pos eventlog.Position) int {
 		return int(e.position) - int(pos)
 	})
 	if ok {
@@ -41,9 +41,9 @@ func (p *pending) settle(s learn.Settlement) {
 }
 
 // next takes the first event off, if it is settled.
-func (p *pending) next() (learn.Settlement, bool) {
+func (p *pending) next() (learn.Settled, bool) {
 	if p.head == len(p.events) || !p.events[p.head].settled {
-		return learn.Settlement{}, false
+		return learn.Settled{}, false
 	}
 	s := p.events[p.head].settlement
 	p.events[p.head] = pendingEvent{}

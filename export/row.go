@@ -66,7 +66,7 @@ func (r *Row) size() int64 {
 }
 
 // rowsOf appends the rows of a decision that stands at pos and was settled with s. Slices of the rows are their own.
-func rowsOf(dst []Row, d *decision.Record, pos eventlog.Position, s *learn.Settlement, userKey []byte) ([]Row, error) {
+func rowsOf(dst []Row, d *decision.Record, pos eventlog.Position, s *learn.Settled, userKey []byte) ([]Row, error) {
 	context, err := featuresJSON(d.Context)
 	if err != nil {
 		return dst, err
@@ -112,7 +112,7 @@ func (r *Row) choose(d *decision.Record, c *decision.Choice) {
 
 // worth fills in the reward: a final one only, so that an average over the column is not biased towards the default by
 // events that are still open or were never shown.
-func (r *Row) worth(s *learn.Settlement, slot int) {
+func (r *Row) worth(s *learn.Settled, slot int) {
 	w := s.Slots[slot]
 	r.RewardSoFar, r.Rewarded = w.Reward, w.Rewarded
 	if s.Ended && s.State != learn.StateNotActivated {

@@ -17,16 +17,6 @@ type Follower struct {
 	loop    string
 	compile Compile
 	fold    *loopFold
-	rewards []float64
-}
-
-// Settled is what became of one event.
-type Settled struct {
-	Decision eventlog.Position
-	State    State // Open for one whose window has not ended
-	// Ripe says of an open event that it has reached the loop's patience: what it is worth so far counts in the model.
-	Ripe    bool
-	Rewards []float64 // what each slot is worth, in reward units; valid during the call
 }
 
 // Following says what a Follower follows. More and Ended may be nil.
@@ -48,7 +38,7 @@ func NewFollower(o Following) *Follower {
 	f.fold.catalogues = catalogues{earlier: &catalogues{inForce: o.Catalogue}}
 	f.fold.supplement.more = o.More
 	if o.Ended != nil {
-		f.fold.ended = func(e *event) { o.Ended(f.settled(e, true)) }
+		f.fold.ended = func(e *event) { o.Ended(f.fold.settled(e, true)) }
 	}
 	return f
 }
@@ -95,17 +85,8 @@ func (f *Follower) Look(v *decision.View, r *decision.Record) {
 // OpenEvents calls visit with each event whose window has not ended, in the order of decisions.
 func (f *Follower) OpenEvents(visit func(Settled)) {
 	for _, e := range f.fold.queue.all() {
-		visit(f.settled(e, false))
+		visit(f.fold.settled(e, false))
 	}
-}
-
-func (f *Follower) settled(e *event, closed bool) Settled {
-	f.rewards = f.rewards[:0]
-	for i := range e.slots {
-		worth, _ := f.fold.spec().worth(e.rewards, i)
-		f.rewards = append(f.rewards, worth)
-	}
-	return Settled{Decision: e.position, State: e.state(closed), Ripe: e.ripe && e.shown(), Rewards: f.rewards}
 }
 
 // Decision returns the decision that a record of the log stores, or why the learner skips it.

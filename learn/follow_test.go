@@ -32,7 +32,7 @@ func TestFollowerIsTheLearnersFold(t *testing.T) {
 	d := must(compileFile("shop", last.bytes()))
 	var closed []Settled
 	f := NewFollower(Following{Loop: "shop", Definition: d, Catalogue: d, Compile: compileFile, Ended: func(s Settled) {
-		if len(s.Rewards) != 1 {
+		if len(s.Slots) != 1 {
 			t.Fatalf("%+v", s)
 		}
 		closed = append(closed, s)

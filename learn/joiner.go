@@ -1,8 +1,6 @@
 package learn
 
 import (
-	"time"
-
 	"github.com/nextbest/nextbest/eventlog"
 	logv1 "github.com/nextbest/nextbest/proto/gen/nextbest/log/v1"
 )
@@ -16,28 +14,12 @@ type Joiner struct {
 	fold *loopFold
 }
 
-// Settlement is what became of one event.
-type Settlement struct {
-	Position  eventlog.Position // of the decision
-	State     State
-	Ended     bool // the window has ended: the worth is final
-	Activated bool // a deferred event's activation has come in time
-	Closes    time.Time
-	Slots     []SlotWorth // as in the decision
-}
-
-// SlotWorth is what one slot of an event is worth, in reward units.
-type SlotWorth struct {
-	Reward   float64
-	Rewarded bool // false: Reward is the default
-}
-
 // NewJoiner returns a joiner of the definition's loop. settled is told of each event as its window ends, in the order
 // of the decisions.
-func NewJoiner(d *Definition, settled func(Settlement)) *Joiner {
+func NewJoiner(d *Definition, settled func(Settled)) *Joiner {
 	l := newLoopFold(d)
 	l.estimator = nil
-	l.ended = func(e *event) { settled(l.settlement(e, true)) }
+	l.ended = func(e *event) { settled(l.settled(e, true)) }
 	return &Joiner{l}
 }
 
@@ -48,19 +30,8 @@ func (j *Joiner) Apply(pos eventlog.Position, r *logv1.Record) (poison string, e
 }
 
 // Open calls visit with every event whose window has not ended, in the order of the decisions.
-func (j *Joiner) Open(visit func(Settlement)) {
+func (j *Joiner) Open(visit func(Settled)) {
 	for _, e := range j.fold.queue.all() {
-		visit(j.fold.settlement(e, false))
+		visit(j.fold.settled(e, false))
 	}
-}
-
-func (l *loopFold) settlement(e *event, ended bool) Settlement {
-	s := Settlement{
-		Position: e.position, State: e.state(ended), Ended: ended, Activated: e.activated,
-		Closes: timeOf(e.closes(l.window())), Slots: make([]SlotWorth, len(e.slots)),
-	}
-	for i := range s.Slots {
-		s.Slots[i].Reward, s.Slots[i].Rewarded = l.spec().worth(e.rewards, i)
-	}
-	return s
 }

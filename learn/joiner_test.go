@@ -31,11 +31,11 @@ func TestJoinerAgainstTheModel(t *testing.T) {
 		fold := newLoopFold(def)
 		fold.estimator = settling{fold.estimator, &want}
 		last := eventlog.Position(0)
-		j := NewJoiner(def, func(s Settlement) {
-			if s.Position <= last || !s.Ended || s.State == Open {
+		j := NewJoiner(def, func(s Settled) {
+			if s.Decision <= last || !s.Ended || s.State == Open {
 				t.Fatalf("settled %+v after %d", s, last)
 			}
-			last = s.Position
+			last = s.Decision
 			for _, slot := range s.Slots {
 				if s.State == Closed {
 					got = append(got, slot.Reward)
@@ -69,10 +69,10 @@ func TestJoinerAgainstTheModel(t *testing.T) {
 
 func compareOpen(t *rapid.T, j *Joiner, fold *loopFold) {
 	open := fold.queue.all()
-	j.Open(func(s Settlement) {
+	j.Open(func(s Settled) {
 		e := open[0]
 		open = open[1:]
-		if s.Position != e.position || s.Ended || s.Activated != e.activated || s.State != e.state(false) {
+		if s.Decision != e.position || s.Ended || s.Activated != e.activated || s.State != e.state(false) {
 			t.Fatalf("open %+v, the fold has %+v", s, e)
 		}
 		for i := range s.Slots {
