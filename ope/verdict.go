@@ -132,11 +132,10 @@ func advice(v *Verdict, d *Diagnostics) string {
 		return "Check that each propensity is the probability of the action that was really served, over the actions that " +
 			"were possible, after every filter and fallback."
 	}
-	text := "With a share e of the traffic drawn uniformly over K possible actions, the effective sample of any policy is at " +
-		"least e/K of the decisions and nothing is without support; e = K/100 meets the 1% limit, and 100 K/e decisions the " +
-		"limit of 100."
+	text := "Drawing a share e of the traffic uniformly over the K possible actions gives every policy support, and an effective " +
+		"sample of at least e/K of the decisions: the limits ask for e = K/100 and for 100 K/e decisions."
 	if share := d.Effective() / d.N; share >= leastEffectiveShare && share*d.N < leastEffective {
-		text = fmt.Sprintf("About %.0f decisions like these are needed, or more exploration: ", leastEffective/share) + text
+		text = fmt.Sprintf("About %.0f decisions like these are needed, or more exploration. ", leastEffective/share) + text
 	}
 	return text
 }
