@@ -84,7 +84,11 @@ func (e *Encoder) Observe(s Set) {
 // markAllAbsent gives the numbers that were always there, and are not in s, their indicators.
 func (e *Encoder) markAllAbsent(s Set) {
 	for i := range e.view.fields {
-		if n := e.view.fields[i].numbers; n != nil && n.indicator < 0 && !n.readable(s.Get(e.view.fields[i].name)) {
+		n := e.view.fields[i].numbers
+		if n == nil || n.indicator >= 0 {
+			continue
+		}
+		if v := s.Get(e.view.fields[i].name); !n.readable(&v) {
 			e.markAbsent(i)
 		}
 	}
@@ -99,7 +103,7 @@ func (e *Encoder) observeValue(f *field, feature *Feature) bool {
 			e.addNumbers(name, *v)
 			f = e.view.byName[name]
 		}
-		return f != nil && f.numbers != nil && f.numbers.indicator < 0 && f.numbers.readable(*v)
+		return f != nil && f.numbers != nil && f.numbers.indicator < 0 && f.numbers.readable(v)
 	case Text:
 		e.observeText(name, v.text)
 	case Texts:

@@ -50,7 +50,7 @@ func (d *design) scaleOf(term int) float64 {
 	if !d.columns[d.context[term]].numeric {
 		return 1
 	}
-	return d.moments[contextTerms][term].scale()
+	return d.moments[contextTerms][term].scale
 }
 
 // spanning orders the context terms so that each explains the most of what those before it leave unexplained: the pivots

@@ -85,7 +85,7 @@ func (m *Mixture) Encode(context features.Set, action Candidate) Example {
 	number := m.number(action.ID)
 	x := Example{
 		ActionID: action.ID,
-		Context:  m.context.View().Append(nil, context),
+		Context:  m.context.View().Append(make([]features.Term, 0, len(m.terms)), context), // as many as Observe found
 		Action:   m.action.View().Append(nil, action.Features),
 		Recent:   m.recent.of(number),
 	}

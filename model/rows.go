@@ -18,7 +18,7 @@ func (d *design) view(v *designView) {
 	for of, ms := range d.moments {
 		v.mean[of], v.scale[of] = v.mean[of][:0], v.scale[of][:0]
 		for i := range ms {
-			v.mean[of], v.scale[of] = append(v.mean[of], ms[i].mean), append(v.scale[of], ms[i].scale())
+			v.mean[of], v.scale[of] = append(v.mean[of], ms[i].mean), append(v.scale[of], ms[i].scale)
 		}
 	}
 }
