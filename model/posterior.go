@@ -2,27 +2,34 @@ package model
 
 import (
 	"crypto/sha256"
+	"slices"
 	"sync"
 )
 
 // posterior is what a block knows, up to the noise variance. Once lent it is immutable.
 type posterior struct {
 	covariance []float64 // packed
-	diagonal   []float64 // of the covariance, once more: reading it there touches as many cache lines as columns
-	weights    []float64
-	columns    int // of weights, the others are unused
+	scores     []float64 // the weights, and after them the diagonal of the covariance once more: all that a rough look reads
+	weights    []float64 // the first half of scores
+	diagonal   []float64 // the second
+	columns    int       // of weights, the others are unused
 	lent       bool
 	digest     sync.Once
 	hash       [sha256.Size]byte // of the numbers, once lent
 }
 
+// resize gives a posterior n columns of weights and diagonal. New ones are 0.
+func (p *posterior) resize(n int) {
+	scores := make([]float64, 2*n)
+	copy(scores, p.weights)
+	copy(scores[n:], p.diagonal)
+	p.scores, p.weights, p.diagonal = scores, scores[:n:n], scores[n:]
+}
+
 func (p *posterior) clone() *posterior {
-	return &posterior{
-		columns:    p.columns,
-		covariance: append([]float64(nil), p.covariance...),
-		diagonal:   append([]float64(nil), p.diagonal...),
-		weights:    append([]float64(nil), p.weights...),
-	}
+	c := &posterior{columns: p.columns, covariance: slices.Clone(p.covariance), weights: p.weights, diagonal: p.diagonal}
+	c.resize(len(p.weights))
+	return c
 }
 
 // mean returns the expected reward of row x, which may be shorter than the posterior: what it lacks is 0.

@@ -22,9 +22,10 @@ var errSingular = errors.New("fit ridge regression: the sums are not those of an
 type ridge struct {
 	keep      float64
 	precision []float64 // Λ, diagonal, by column, padded with ones to a multiple of block
-	spread    []float64 // 1/precision: the prior's variances
 	columns   int       // of precision, the others are unused
 	blocks    []*ridgeBlock
+	present   knowledge
+	stale     []int // numbers of blocks that present does not show as they are
 }
 
 // ridgeBlock is the state of one block of weights.
@@ -34,6 +35,7 @@ type ridgeBlock struct {
 	turn          uint32 // the column whose prior is restored next, where old examples are forgotten
 	posterior     *posterior
 	total         *posterior // with the provisional examples; nil until it is asked for
+	stale         bool       // the ridge's present does not show it as it is
 }
 
 // gram are the sums of a set of examples.
@@ -92,7 +94,9 @@ func (r *ridge) extend(p *posterior) {
 	}
 	n := len(r.precision)
 	p.covariance = grow(p.covariance, packedSize(n))
-	p.weights, p.diagonal = grow(p.weights, n), grow(p.diagonal, n)
+	if len(p.weights) < n {
+		p.resize(n)
+	}
 	for i := p.columns; i < n; i++ {
 		packedSet(p.covariance, i, i, 1/r.precision[i])
 		p.diagonal[i] = 1 / r.precision[i]
@@ -122,7 +126,7 @@ func (r *ridge) known(number int) *ridgeBlock {
 // settle learns an example for good. x and u have the length of r.precision.
 func (r *ridge) settle(number int, x, u []float64, reward, weight float64) error {
 	b := r.block(number)
-	b.total = nil
+	r.changed(number)
 	b.settled.add(x, reward, weight, r.keep)
 	b.updates++
 	limit := uint32(remakeEvery)
@@ -159,7 +163,7 @@ func (r *ridge) restorePrior(b *ridgeBlock, u []float64) {
 // provisional adds an example that is taken out again by the same call with the negative weight.
 func (r *ridge) provisional(number int, x []float64, reward, weight float64) {
 	b := r.block(number)
-	b.total = nil
+	r.changed(number)
 	b.open.add(x, reward, weight, 1)
 	if b.open.examples == 0 {
 		b.open = gram{}
@@ -168,9 +172,10 @@ func (r *ridge) provisional(number int, x []float64, reward, weight float64) {
 
 // clearProvisional forgets what is provisional, to the last bit.
 func (r *ridge) clearProvisional() {
-	for _, b := range r.blocks {
-		if b != nil {
-			b.open, b.total = gram{}, nil
+	for number, b := range r.blocks {
+		if b != nil && (b.open.examples != 0 || b.open.xx != nil) {
+			b.open = gram{}
+			r.changed(number)
 		}
 	}
 }
@@ -186,19 +191,18 @@ func (r *ridge) remake(b *ridgeBlock) error {
 }
 
 func (r *ridge) setPrior(precision []float64, columns int) {
-	r.precision, r.columns, r.spread = precision, columns, make([]float64, len(precision))
-	for i, p := range precision {
-		r.spread[i] = 1 / p
-	}
+	r.precision, r.columns = precision, columns
+	r.forgetPresent()
 }
 
 // reprior puts another prior in force.
 func (r *ridge) reprior(precision []float64, columns int) error {
 	r.setPrior(precision, columns)
-	for _, b := range r.blocks {
+	for number, b := range r.blocks {
 		if b == nil {
 			continue
 		}
+		r.changed(number)
 		if err := r.remake(b); err != nil {
 			return err
 		}
@@ -208,10 +212,11 @@ func (r *ridge) reprior(precision []float64, columns int) error {
 
 // forget keeps a share of what every block has settled.
 func (r *ridge) forget(keep float64) error {
-	for _, b := range r.blocks {
+	for number, b := range r.blocks {
 		if b == nil {
 			continue
 		}
+		r.changed(number)
 		for _, v := range [][]float64{b.settled.xx, b.settled.xr} {
 			for i := range v {
 				v[i] *= keep
@@ -232,7 +237,8 @@ func (r *ridge) fit(g *gram) (*posterior, error) {
 	if !ok {
 		return nil, errSingular
 	}
-	p := &posterior{columns: r.columns, covariance: covariance, diagonal: make([]float64, d), weights: make([]float64, d)}
+	p := &posterior{columns: r.columns, covariance: covariance}
+	p.resize(d)
 	packedProduct(p.weights, covariance, g.xr)
 	p.copyDiagonal()
 	for _, w := range p.weights {
@@ -267,27 +273,12 @@ func (r *ridge) merge(o *ridge) error {
 			continue
 		}
 		to := r.block(number)
+		r.changed(number)
 		to.settled.plus(&from.settled)
 		to.open.plus(&from.open)
 		if err := r.remake(to); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// currents appends what each block knows.
-func (r *ridge) currents(dst *[]*posterior) error {
-	for _, b := range r.blocks {
-		if b == nil {
-			*dst = append(*dst, nil)
-			continue
-		}
-		p, err := r.current(b)
-		if err != nil {
-			return err
-		}
-		*dst = append(*dst, p)
 	}
 	return nil
 }

@@ -153,9 +153,9 @@ func (k rowKind) lead() int {
 }
 
 // resized returns x with length n, its contents undefined.
-func resized(x []float64, n int) []float64 {
+func resized[T any](x []T, n int) []T {
 	if cap(x) < n {
-		return make([]float64, n, n+n/4)
+		return make([]T, n, n+n/4)
 	}
 	return x[:n]
 }
