@@ -61,6 +61,12 @@ func NewEncoder(opts EncoderOptions) *Encoder {
 	}}
 }
 
+// Bound changes MaxTerms for what comes from now on. Terms that there are stay.
+func (e *Encoder) Bound(maxTerms int) { e.opts.MaxTerms = maxTerms }
+
+// MaxTerms returns the bound that holds.
+func (e *Encoder) MaxTerms() int { return e.opts.MaxTerms }
+
 // View returns the encoding as it is now. Taking one costs nothing until the encoder grows again.
 func (e *Encoder) View() *View {
 	e.lent = true

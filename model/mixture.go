@@ -28,6 +28,7 @@ type MixtureOptions struct {
 // It is an Estimator: for a single writer.
 type Mixture struct {
 	opts            MixtureOptions
+	mostTerms       int // of the context, as long as there is memory
 	context, action *features.Encoder
 	actions         numbering // 0 is for those beyond the bounds
 	design          design
@@ -63,6 +64,7 @@ func NewMixture(opts MixtureOptions) *Mixture {
 		design:  design{budget: defaultBudget()},
 		members: newMembers(),
 	}
+	m.mostTerms = m.context.MaxTerms()
 	m.design.addTerms(contextTerms, m.context.View().Terms())
 	m.design.addTerms(actionTerms, m.action.View().Terms())
 	return m
@@ -70,6 +72,7 @@ func NewMixture(opts MixtureOptions) *Mixture {
 
 // Observe implements Estimator. An action's features are taken in when it is served: see Encode.
 func (m *Mixture) Observe(context features.Set, actions []Candidate) {
+	m.limitColumns()
 	m.context.Observe(context)
 	v := m.context.View()
 	m.terms = v.Append(m.terms[:0], context)
@@ -95,21 +98,6 @@ func (m *Mixture) Encode(context features.Set, action Candidate) Example {
 	m.design.standardise(actionTerms, x.Action)
 	x.Width = len(m.design.columns)
 	return x
-}
-
-// mostOwnWeights bounds the memory of actions' own blocks: the numbers of one matrix for each of them, by the columns at
-// that time. A mixture has about eight such matrices, and as many again while rewards are open. With 100 columns it is
-// enough for some 800 actions, with 256 for 120; further ones share a block.
-const mostOwnWeights = 1 << 22
-
-// number returns an action's number, and gives it one while there are any.
-func (m *Mixture) number(id string) int {
-	most := m.opts.MaxActions
-	if size := packedSize(len(m.design.rows[fullRow].columns)); size > 0 {
-		most = min(most, mostOwnWeights/size)
-	}
-	m.actions.add(id, most)
-	return m.actions.of(id)
 }
 
 // Provisional implements Estimator.
