@@ -79,49 +79,75 @@ func plainPackedScaleAdd(m, x []float64, s, c float64) {
 	}
 }
 
-// plainPackedProduct writes m·x to dst.
-func plainPackedProduct(dst, m, x []float64) {
-	for i, xi := range x {
-		row := packedRow(m, i)
-		off := len(row) - block
-		var s sums
-		s.add(row[:off], x, 1)
-		for j, v := range row[off:] {
-			s[j] += float64(v * x[off+j])
+// plainPackedUpdate replaces m by s·m + a·x·xᵀ + b·y·yᵀ.
+func plainPackedUpdate(m []float64, s float64, x []float64, a float64, y []float64, b float64) {
+	for i := range x {
+		row, ax, by := packedRow(m, i), a*x[i], b*y[i]
+		for j, v := range row {
+			row[j] = float64(s*v) + float64(ax*x[j]) + float64(by*y[j])
 		}
-		dst[i] = s.total()
-		plainAxpy(dst[:off], xi, row[:off])
 	}
 }
 
-// plainPackedQuadratic returns xᵀ·m·x. Where x is 0 it costs nothing.
+// plainPackedProduct writes m·x to dst, by blocks of four rows: what is left of the diagonal counts for its row and, mirrored,
+// for its column.
+func plainPackedProduct(dst, m, x []float64) {
+	for i := 0; i < len(x); i += block {
+		var s [block][block]float64 // by row
+		for j := range i + block {
+			var c [block]float64
+			for r := range block {
+				v := packedRow(m, i+r)[j]
+				s[r][j%block] += float64(v * x[j])
+				c[r] = float64(v * x[i+r])
+			}
+			if j < i {
+				dst[j] += (c[0] + c[1]) + (c[2] + c[3])
+			}
+		}
+		for r := range block {
+			dst[i+r] = (s[r][0] + s[r][1]) + (s[r][2] + s[r][3])
+		}
+	}
+}
+
+// plainPackedQuadratic returns xᵀ·m·x, by blocks of four rows. Where all four of x are 0 a block costs nothing.
 func plainPackedQuadratic(m, x []float64) float64 {
-	var s sums
-	for i, xi := range x {
-		if xi == 0 {
+	var left, diagonal [block]float64 // what is left of the diagonal blocks, and they
+	for i := 0; i < len(x); i += block {
+		if x[i] == 0 && x[i+1] == 0 && x[i+2] == 0 && x[i+3] == 0 {
 			continue
 		}
-		row := packedRow(m, i)
-		off := len(row) - block
-		s.add(row[:off], x, 2*xi)
-		for j, v := range row[off:] {
-			s[j] += float64(xi * float64(v*x[off+j]))
+		for j := range i + block {
+			var c [block]float64
+			for r := range block {
+				c[r] = float64(packedRow(m, i+r)[j] * x[i+r])
+			}
+			v := float64(((c[0] + c[1]) + (c[2] + c[3])) * x[j])
+			if j < i {
+				left[j%block] += v
+			} else {
+				diagonal[j%block] += v
+			}
 		}
 	}
-	return s.total()
+	for j := range diagonal {
+		diagonal[j] += left[j] + left[j]
+	}
+	return (diagonal[0] + diagonal[1]) + (diagonal[2] + diagonal[3])
 }
 
-// add adds c·x·y to the sums, over the length of x, a multiple of block: by sixteens, and the rest to the first four.
-func (s *sums) add(x, y []float64, c float64) {
+// add adds x·y to the sums, over the length of x, a multiple of block: by sixteens, and the rest to the first four.
+func (s *sums) add(x, y []float64) {
 	for len(x) >= lanes {
 		for j := range s {
-			s[j] += float64(c * float64(x[j]*y[j]))
+			s[j] += float64(x[j] * y[j])
 		}
 		x, y = x[lanes:], y[lanes:]
 	}
 	for len(x) > 0 {
 		for j := range block {
-			s[j] += float64(c * float64(x[j]*y[j]))
+			s[j] += float64(x[j] * y[j])
 		}
 		x, y = x[block:], y[block:]
 	}

@@ -71,10 +71,15 @@ func TestPackedRoutinesAreThePlainOnes(t *testing.T) {
 		packedScaleAdd(got, x, 0.99, -0.3)
 		plainPackedScaleAdd(want, x, 0.99, -0.3)
 		sameBits(t, "scale and add", got, want)
+		y := randomVector(rnd, n)
+		packedUpdate(got, 0.99, x, -0.3, y, 0.7)
+		plainPackedUpdate(want, 0.99, x, -0.3, y, 0.7)
+		sameBits(t, "update", got, want)
 		u, v := make([]float64, n), make([]float64, n)
 		packedProduct(u, m, x)
 		plainPackedProduct(v, m, x)
 		sameBits(t, "product", u, v)
+		clear(x[n/8*4:][:block])
 		sameBits(t, "quadratic", []float64{packedQuadratic(m, x)}, []float64{plainPackedQuadratic(m, x)})
 	}
 }
@@ -134,6 +139,16 @@ func BenchmarkPacked(b *testing.B) {
 	b.Run("add", func(b *testing.B) {
 		for b.Loop() {
 			packedAdd(m, x, 1e-9)
+		}
+	})
+	b.Run("scale and add", func(b *testing.B) {
+		for b.Loop() {
+			packedScaleAdd(m, x, 1, 1e-9)
+		}
+	})
+	b.Run("update", func(b *testing.B) {
+		for b.Loop() {
+			packedUpdate(m, 1, x, 1e-9, x, -1e-9)
 		}
 	})
 	b.Run("product", func(b *testing.B) {

@@ -50,29 +50,34 @@ func (p *posterior) roughVariance(squares []float64) float64 {
 	return max(0, dot(squares[:n], p.diagonal))
 }
 
-// learn adds an example to a posterior that is not lent: it replaces A by keep·A + weight·x·xᵀ. u is scratch of the
-// length of x and is left as the covariance before times x.
-func (p *posterior) learn(x, u []float64, reward, weight, keep float64) {
-	packedProduct(u, p.covariance, x)
-	gain := weight / (keep + float64(weight*dot(x, u)))
-	axpy(p.weights, gain*(reward-dot(x, p.weights)), u)
-	if keep == 1 {
-		packedAdd(p.covariance, u, -gain)
-	} else {
-		packedScaleAdd(p.covariance, u, 1/keep, -gain/keep)
-	}
+// learn adds an example to a posterior that is not lent: it adds weight·x·xᵀ to A. u is scratch of the length of x.
+func (p *posterior) learn(x, u []float64, reward, weight float64) {
+	gain := p.follow(x, u, reward, weight, 1)
+	packedScaleAdd(p.covariance, u, 1, -gain)
 	p.copyDiagonal()
 }
 
-// tighten adds precision to one column's prior, of mean 0.
-func (p *posterior) tighten(column int, precision float64, u []float64) {
-	for i := range u {
-		u[i] = packedAt(p.covariance, i, column)
+// learnForgetting replaces A by keep·A + weight·x·xᵀ. As the prior is forgotten too, it then adds precision to one column's
+// prior, of mean 0. Each changes the covariance by a product of vectors, u·uᵀ and v·vᵀ: both are subtracted in one go.
+// u and v are scratch of the length of x.
+func (p *posterior) learnForgetting(x, u, v []float64, reward, weight, keep float64, column int, precision float64) {
+	scale, gain := 1/keep, p.follow(x, u, reward, weight, keep)/keep
+	for i := range v {
+		v[i] = float64(scale*packedAt(p.covariance, i, column)) - float64(float64(gain*u[max(i, column)])*u[min(i, column)])
 	}
-	gain := precision / (1 + float64(precision*u[column]))
-	axpy(p.weights, -gain*p.weights[column], u)
-	packedAdd(p.covariance, u, -gain)
+	restored := precision / (1 + float64(precision*v[column]))
+	axpy(p.weights, -restored*p.weights[column], v)
+	packedUpdate(p.covariance, scale, u, -gain, v, -restored)
 	p.copyDiagonal()
+}
+
+// follow moves the weights to an example. It leaves the covariance before times x in u, of whose product with itself the
+// covariance is to lose the returned multiple, before it is divided by keep.
+func (p *posterior) follow(x, u []float64, reward, weight, keep float64) (gain float64) {
+	packedProduct(u, p.covariance, x)
+	gain = weight / (keep + float64(weight*dot(x, u)))
+	axpy(p.weights, gain*(reward-dot(x, p.weights)), u)
+	return gain
 }
 
 func (p *posterior) copyDiagonal() {

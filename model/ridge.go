@@ -26,6 +26,7 @@ type ridge struct {
 	blocks    []*ridgeBlock
 	present   knowledge
 	stale     []int // numbers of blocks that present does not show as they are
+	scratch   []float64
 }
 
 // ridgeBlock is the state of one block of weights.
@@ -138,9 +139,10 @@ func (r *ridge) settle(number int, x, u []float64, reward, weight float64) error
 	}
 	b.unlend()
 	r.extend(b.posterior)
-	b.posterior.learn(x, u, reward, weight, r.keep)
 	if r.keep < 1 {
-		r.restorePrior(b, u)
+		r.learnForgetting(b, x, u, reward, weight)
+	} else {
+		b.posterior.learn(x, u, reward, weight)
 	}
 	return nil
 }
@@ -152,12 +154,13 @@ func (b *ridgeBlock) unlend() {
 	}
 }
 
-// restorePrior gives one column back as much of its prior as all columns lose in a turn.
-func (r *ridge) restorePrior(b *ridgeBlock, u []float64) {
+// learnForgetting gives one column back as much of its prior as all columns lose in a turn.
+func (r *ridge) learnForgetting(b *ridgeBlock, x, u []float64, reward, weight float64) {
 	d := r.columns
 	column := int(b.turn) % d
 	b.turn++
-	b.posterior.tighten(column, (1-r.keep)*float64(d)*r.precision[column], u)
+	r.scratch = resized(r.scratch, len(x))
+	b.posterior.learnForgetting(x, u, r.scratch, reward, weight, r.keep, column, (1-r.keep)*float64(d)*r.precision[column])
 }
 
 // provisional adds an example that is taken out again by the same call with the negative weight.
