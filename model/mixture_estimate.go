@@ -13,7 +13,7 @@ type scoring struct {
 	action  []features.Term
 	numbers []int32 // of the candidates; at first those of the last Estimate's
 	recents []recent
-	scores  [][2]float64
+	scores  []scored
 }
 
 // Estimate implements Predictor.
@@ -66,9 +66,11 @@ func (p *mixturePredictor) estimateAlike(s *scoring, es []Estimate) {
 	for i := range p.opinions {
 		o := &p.opinions[i]
 		o.score(s)
-		for j, v := range s.scores {
-			es[j].Mean += float64(o.weight * v[0])
-			es[j].Variance += float64(o.weight * math.Sqrt(max(0, v[1]))) // the deviation, for now
+		for j, e := range s.scores {
+			es[j].Mean += float64(o.weight * e.mean)
+			if e.variance > 0 {
+				es[j].Variance += float64(o.weight * math.Sqrt(e.variance)) // the deviation, for now
+			}
 		}
 	}
 	for i := range es {

@@ -3,10 +3,10 @@ package model
 import "golang.org/x/sys/cpu"
 
 //go:noescape
-func scoreAVX2(dst *[2]float64, scores *[]float64, numbers *int32, recents *recent, x, squares *float64, n, count int)
+func scoreAVX2(dst *scored, scores *[]float64, numbers *int32, recents *recent, x, squares *float64, n, count int)
 
 // score scores candidates: see plainScore. Every number is that of one of the scores.
-func score(dst [][2]float64, scores [][]float64, numbers []int32, recents []recent, x, squares []float64) {
+func score(dst []scored, scores [][]float64, numbers []int32, recents []recent, x, squares []float64) {
 	if !cpu.X86.HasAVX2 || len(x) == 0 || len(numbers) == 0 {
 		plainScore(dst, scores, numbers, recents, x, squares)
 		return

@@ -1,6 +1,6 @@
 #include "textflag.h"
 
-// func scoreAVX2(dst *[2]float64, scores *[]float64, numbers *int32, recents *recent, x, squares *float64, n, count int)
+// func scoreAVX2(dst *scored, scores *[]float64, numbers *int32, recents *recent, x, squares *float64, n, count int)
 //
 // Both dot products of score.go side by side, each with the sums and their order of dotAVX2: see vector_amd64.s. R8 and R9
 // go through the scores' halves, SI and BX through x and squares.

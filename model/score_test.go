@@ -28,11 +28,11 @@ func TestScoreIsThePlainOne(t *testing.T) {
 			x, squares := randomVector(rnd, n), randomVector(rnd, n)
 			for _, r := range [][]recent{nil, recents} {
 				xs, plainXs, plainSquares := slices.Clone(x), slices.Clone(x), slices.Clone(squares)
-				got, want := make([][2]float64, count), make([][2]float64, count)
+				got, want := make([]scored, count), make([]scored, count)
 				score(got, scores, numbers, r, xs, squares)
 				plainScore(want, scores, numbers, r, plainXs, plainSquares)
 				for i := range want {
-					sameBits(t, "scores", got[i][:], want[i][:])
+					sameBits(t, "scores", []float64{got[i].mean, got[i].variance}, []float64{want[i].mean, want[i].variance})
 				}
 				sameBits(t, "x", xs, plainXs)
 				sameBits(t, "squares", squares, plainSquares)
@@ -45,7 +45,7 @@ func BenchmarkScore(b *testing.B) {
 	rnd := rand.New(rand.NewPCG(3, 5))
 	const n, count = 36, 500
 	scores, numbers, recents := someScores(rnd, n, count)
-	x, squares, dst := randomVector(rnd, n), randomVector(rnd, n), make([][2]float64, count)
+	x, squares, dst := randomVector(rnd, n), randomVector(rnd, n), make([]scored, count)
 	for _, r := range [][]recent{nil, recents} {
 		b.Run(fmt.Sprintf("recent=%t", r != nil), func(b *testing.B) {
 			for b.Loop() {

@@ -29,6 +29,6 @@ func packedProduct(dst, m, x []float64) { plainPackedProduct(dst, m, x) }
 func packedQuadratic(m, x []float64) float64 { return plainPackedQuadratic(m, x) }
 
 // score scores candidates: see plainScore.
-func score(dst [][2]float64, scores [][]float64, numbers []int32, recents []recent, x, squares []float64) {
+func score(dst []scored, scores [][]float64, numbers []int32, recents []recent, x, squares []float64) {
 	plainScore(dst, scores, numbers, recents, x, squares)
 }
