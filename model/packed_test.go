@@ -21,6 +21,9 @@ func symmetric(rnd *rand.Rand, n int) ([]float64, *mat.SymDense) {
 	return m, dense
 }
 
+// packedAt returns element i, j.
+func packedAt(m []float64, i, j int) float64 { return packedRow(m, max(i, j))[min(i, j)] }
+
 func randomVector(rnd *rand.Rand, n int) []float64 {
 	x := make([]float64, n)
 	for i := range x {
@@ -95,7 +98,7 @@ func sameBits(t *testing.T, what string, got, want []float64) {
 
 func TestPackedInverse(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
-	for _, n := range []int{4, 8, 40} {
+	for _, n := range packedDimensions {
 		m, dense := symmetric(rnd, n)
 		d := make([]float64, n)
 		for i := range d {
@@ -116,8 +119,10 @@ func TestPackedInverse(t *testing.T) {
 			}
 		}
 	}
-	if _, ok := packedInverse(make([]float64, packedSize(4)), []float64{1, math.NaN(), 1, 1}); ok {
-		t.Error("NaN was inverted")
+	for _, bad := range [][]float64{{1, math.NaN(), 1, 1}, {1, 1, -1, 1}, {0, 1, 1, 1}, {1, 1, 1, math.Inf(1)}} {
+		if _, ok := packedInverse(make([]float64, packedSize(4)), bad); ok {
+			t.Errorf("the diagonal %v was inverted", bad)
+		}
 	}
 }
 
@@ -149,6 +154,11 @@ func BenchmarkPacked(b *testing.B) {
 	b.Run("update", func(b *testing.B) {
 		for b.Loop() {
 			packedUpdate(m, 1, x, 1e-9, x, -1e-9)
+		}
+	})
+	b.Run("inverse", func(b *testing.B) {
+		for b.Loop() {
+			packedInverse(m, x)
 		}
 	})
 	b.Run("product", func(b *testing.B) {

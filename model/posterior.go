@@ -62,8 +62,9 @@ func (p *posterior) learn(x, u []float64, reward, weight float64) {
 // u and v are scratch of the length of x.
 func (p *posterior) learnForgetting(x, u, v []float64, reward, weight, keep float64, column int, precision float64) {
 	scale, gain := 1/keep, p.follow(x, u, reward, weight, keep)/keep
+	packedColumn(v, p.covariance, column)
 	for i := range v {
-		v[i] = float64(scale*packedAt(p.covariance, i, column)) - float64(float64(gain*u[max(i, column)])*u[min(i, column)])
+		v[i] = float64(scale*v[i]) - float64(float64(gain*u[max(i, column)])*u[min(i, column)])
 	}
 	restored := precision / (1 + float64(precision*v[column]))
 	axpy(p.weights, -restored*p.weights[column], v)
@@ -81,7 +82,9 @@ func (p *posterior) follow(x, u []float64, reward, weight, keep float64) (gain f
 }
 
 func (p *posterior) copyDiagonal() {
+	at := 0
 	for i := range p.diagonal {
-		p.diagonal[i] = p.covariance[packedStart(i)+i]
+		p.diagonal[i] = p.covariance[at+i]
+		at += (i/block + 1) * block
 	}
 }

@@ -99,8 +99,8 @@ func (r *ridge) extend(p *posterior) {
 		p.resize(n)
 	}
 	for i := p.columns; i < n; i++ {
-		packedSet(p.covariance, i, i, 1/r.precision[i])
 		p.diagonal[i] = 1 / r.precision[i]
+		p.covariance[packedStart(i)+i] = p.diagonal[i]
 	}
 	p.columns = r.columns
 }
