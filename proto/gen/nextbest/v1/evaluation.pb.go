@@ -84,7 +84,7 @@ type StartEvaluationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whose decisions are evaluated.
 	Loop string `protobuf:"bytes,1,opt,name=loop,proto3" json:"loop,omitempty"`
-	// At most 100, those that 'action:*' stands for included.
+	// With those that 'action:*' stands for at most 100.
 	Policies []*EvaluatedPolicy `protobuf:"bytes,2,rep,name=policies,proto3" json:"policies,omitempty"`
 	// Names of estimators, with parameters in brackets as in 'switch_dr(20)'. Absent: ips, snips, dm, dr, sndr.
 	Estimators []string `protobuf:"bytes,3,rep,name=estimators,proto3" json:"estimators,omitempty"`
@@ -536,13 +536,13 @@ func (x *Evaluation) GetResult() *EvaluationResult {
 type EvaluationResult struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Policy    string                 `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
-	Estimates []*Estimate            `protobuf:"bytes,2,rep,name=estimates,proto3" json:"estimates,omitempty"`
+	Estimates []*PolicyEstimate      `protobuf:"bytes,2,rep,name=estimates,proto3" json:"estimates,omitempty"`
 	// Over the policy that wrote the log.
-	Gain *Estimate `protobuf:"bytes,3,opt,name=gain,proto3" json:"gain,omitempty"`
+	Gain *PolicyEstimate `protobuf:"bytes,3,opt,name=gain,proto3" json:"gain,omitempty"`
 	// The same, with an interval that may be looked at at all times.
-	GainSequence *Estimate              `protobuf:"bytes,4,opt,name=gain_sequence,json=gainSequence,proto3" json:"gain_sequence,omitempty"`
+	GainSequence *PolicyEstimate        `protobuf:"bytes,4,opt,name=gain_sequence,json=gainSequence,proto3" json:"gain_sequence,omitempty"`
 	Diagnostics  *EvaluationDiagnostics `protobuf:"bytes,5,opt,name=diagnostics,proto3" json:"diagnostics,omitempty"`
-	Verdict      *Verdict               `protobuf:"bytes,6,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	Verdict      *EvaluationVerdict     `protobuf:"bytes,6,opt,name=verdict,proto3" json:"verdict,omitempty"`
 	Slots        []*EvaluatedSlot       `protobuf:"bytes,7,rep,name=slots,proto3" json:"slots,omitempty"`
 	Source       *EvaluationSource      `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`
 	// The probability with which an interval may miss.
@@ -590,21 +590,21 @@ func (x *EvaluationResult) GetPolicy() string {
 	return ""
 }
 
-func (x *EvaluationResult) GetEstimates() []*Estimate {
+func (x *EvaluationResult) GetEstimates() []*PolicyEstimate {
 	if x != nil {
 		return x.Estimates
 	}
 	return nil
 }
 
-func (x *EvaluationResult) GetGain() *Estimate {
+func (x *EvaluationResult) GetGain() *PolicyEstimate {
 	if x != nil {
 		return x.Gain
 	}
 	return nil
 }
 
-func (x *EvaluationResult) GetGainSequence() *Estimate {
+func (x *EvaluationResult) GetGainSequence() *PolicyEstimate {
 	if x != nil {
 		return x.GainSequence
 	}
@@ -618,7 +618,7 @@ func (x *EvaluationResult) GetDiagnostics() *EvaluationDiagnostics {
 	return nil
 }
 
-func (x *EvaluationResult) GetVerdict() *Verdict {
+func (x *EvaluationResult) GetVerdict() *EvaluationVerdict {
 	if x != nil {
 		return x.Verdict
 	}
@@ -657,11 +657,11 @@ func (x *EvaluationResult) GetPolicies() []*PolicyResult {
 type PolicyResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Policy        string                 `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
-	Estimates     []*Estimate            `protobuf:"bytes,2,rep,name=estimates,proto3" json:"estimates,omitempty"`
-	Gain          *Estimate              `protobuf:"bytes,3,opt,name=gain,proto3" json:"gain,omitempty"`
-	GainSequence  *Estimate              `protobuf:"bytes,4,opt,name=gain_sequence,json=gainSequence,proto3" json:"gain_sequence,omitempty"`
+	Estimates     []*PolicyEstimate      `protobuf:"bytes,2,rep,name=estimates,proto3" json:"estimates,omitempty"`
+	Gain          *PolicyEstimate        `protobuf:"bytes,3,opt,name=gain,proto3" json:"gain,omitempty"`
+	GainSequence  *PolicyEstimate        `protobuf:"bytes,4,opt,name=gain_sequence,json=gainSequence,proto3" json:"gain_sequence,omitempty"`
 	Diagnostics   *EvaluationDiagnostics `protobuf:"bytes,5,opt,name=diagnostics,proto3" json:"diagnostics,omitempty"`
-	Verdict       *Verdict               `protobuf:"bytes,6,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	Verdict       *EvaluationVerdict     `protobuf:"bytes,6,opt,name=verdict,proto3" json:"verdict,omitempty"`
 	Slots         []*EvaluatedSlot       `protobuf:"bytes,7,rep,name=slots,proto3" json:"slots,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -704,21 +704,21 @@ func (x *PolicyResult) GetPolicy() string {
 	return ""
 }
 
-func (x *PolicyResult) GetEstimates() []*Estimate {
+func (x *PolicyResult) GetEstimates() []*PolicyEstimate {
 	if x != nil {
 		return x.Estimates
 	}
 	return nil
 }
 
-func (x *PolicyResult) GetGain() *Estimate {
+func (x *PolicyResult) GetGain() *PolicyEstimate {
 	if x != nil {
 		return x.Gain
 	}
 	return nil
 }
 
-func (x *PolicyResult) GetGainSequence() *Estimate {
+func (x *PolicyResult) GetGainSequence() *PolicyEstimate {
 	if x != nil {
 		return x.GainSequence
 	}
@@ -732,7 +732,7 @@ func (x *PolicyResult) GetDiagnostics() *EvaluationDiagnostics {
 	return nil
 }
 
-func (x *PolicyResult) GetVerdict() *Verdict {
+func (x *PolicyResult) GetVerdict() *EvaluationVerdict {
 	if x != nil {
 		return x.Verdict
 	}
@@ -839,9 +839,9 @@ func (x *EvaluationSource) GetRewardMost() float64 {
 type EvaluatedSlot struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Position      int32                  `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"`
-	Estimates     []*Estimate            `protobuf:"bytes,2,rep,name=estimates,proto3" json:"estimates,omitempty"`
-	Gain          *Estimate              `protobuf:"bytes,3,opt,name=gain,proto3" json:"gain,omitempty"`
-	Verdict       *Verdict               `protobuf:"bytes,4,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	Estimates     []*PolicyEstimate      `protobuf:"bytes,2,rep,name=estimates,proto3" json:"estimates,omitempty"`
+	Gain          *PolicyEstimate        `protobuf:"bytes,3,opt,name=gain,proto3" json:"gain,omitempty"`
+	Verdict       *EvaluationVerdict     `protobuf:"bytes,4,opt,name=verdict,proto3" json:"verdict,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -883,29 +883,29 @@ func (x *EvaluatedSlot) GetPosition() int32 {
 	return 0
 }
 
-func (x *EvaluatedSlot) GetEstimates() []*Estimate {
+func (x *EvaluatedSlot) GetEstimates() []*PolicyEstimate {
 	if x != nil {
 		return x.Estimates
 	}
 	return nil
 }
 
-func (x *EvaluatedSlot) GetGain() *Estimate {
+func (x *EvaluatedSlot) GetGain() *PolicyEstimate {
 	if x != nil {
 		return x.Gain
 	}
 	return nil
 }
 
-func (x *EvaluatedSlot) GetVerdict() *Verdict {
+func (x *EvaluatedSlot) GetVerdict() *EvaluationVerdict {
 	if x != nil {
 		return x.Verdict
 	}
 	return nil
 }
 
-// Estimate is a value with its interval.
-type Estimate struct {
+// PolicyEstimate is a value with its interval.
+type PolicyEstimate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Value *float64               `protobuf:"fixed64,2,opt,name=value,proto3,oneof" json:"value,omitempty"`
@@ -921,20 +921,20 @@ type Estimate struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Estimate) Reset() {
-	*x = Estimate{}
+func (x *PolicyEstimate) Reset() {
+	*x = PolicyEstimate{}
 	mi := &file_nextbest_v1_evaluation_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Estimate) String() string {
+func (x *PolicyEstimate) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Estimate) ProtoMessage() {}
+func (*PolicyEstimate) ProtoMessage() {}
 
-func (x *Estimate) ProtoReflect() protoreflect.Message {
+func (x *PolicyEstimate) ProtoReflect() protoreflect.Message {
 	mi := &file_nextbest_v1_evaluation_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -946,61 +946,61 @@ func (x *Estimate) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Estimate.ProtoReflect.Descriptor instead.
-func (*Estimate) Descriptor() ([]byte, []int) {
+// Deprecated: Use PolicyEstimate.ProtoReflect.Descriptor instead.
+func (*PolicyEstimate) Descriptor() ([]byte, []int) {
 	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{11}
 }
 
-func (x *Estimate) GetName() string {
+func (x *PolicyEstimate) GetName() string {
 	if x != nil {
 		return x.Name
 	}
 	return ""
 }
 
-func (x *Estimate) GetValue() float64 {
+func (x *PolicyEstimate) GetValue() float64 {
 	if x != nil && x.Value != nil {
 		return *x.Value
 	}
 	return 0
 }
 
-func (x *Estimate) GetLower() float64 {
+func (x *PolicyEstimate) GetLower() float64 {
 	if x != nil && x.Lower != nil {
 		return *x.Lower
 	}
 	return 0
 }
 
-func (x *Estimate) GetUpper() float64 {
+func (x *PolicyEstimate) GetUpper() float64 {
 	if x != nil && x.Upper != nil {
 		return *x.Upper
 	}
 	return 0
 }
 
-func (x *Estimate) GetInterval() string {
+func (x *PolicyEstimate) GetInterval() string {
 	if x != nil {
 		return x.Interval
 	}
 	return ""
 }
 
-func (x *Estimate) GetStandardError() float64 {
+func (x *PolicyEstimate) GetStandardError() float64 {
 	if x != nil && x.StandardError != nil {
 		return *x.StandardError
 	}
 	return 0
 }
 
-func (x *Estimate) GetLambda() float64 {
+func (x *PolicyEstimate) GetLambda() float64 {
 	if x != nil && x.Lambda != nil {
 		return *x.Lambda
 	}
 	return 0
 }
 
-func (x *Estimate) GetNotComputable() string {
+func (x *PolicyEstimate) GetNotComputable() string {
 	if x != nil {
 		return x.NotComputable
 	}
@@ -1031,7 +1031,7 @@ type EvaluationDiagnostics struct {
 	// Decisions that say nothing about the policy.
 	NotServed float64 `protobuf:"fixed64,16,opt,name=not_served,json=notServed,proto3" json:"not_served,omitempty"`
 	// The policy that wrote the log, on itself.
-	Logger        *Estimate            `protobuf:"bytes,17,opt,name=logger,proto3" json:"logger,omitempty"`
+	Logger        *PolicyEstimate      `protobuf:"bytes,17,opt,name=logger,proto3" json:"logger,omitempty"`
 	RewardDriftP  *float64             `protobuf:"fixed64,18,opt,name=reward_drift_p,json=rewardDriftP,proto3,oneof" json:"reward_drift_p,omitempty"`
 	RewardDrift   []*DriftPart         `protobuf:"bytes,19,rep,name=reward_drift,json=rewardDrift,proto3" json:"reward_drift,omitempty"`
 	Calibration   []*ActionCalibration `protobuf:"bytes,20,rep,name=calibration,proto3" json:"calibration,omitempty"`
@@ -1181,7 +1181,7 @@ func (x *EvaluationDiagnostics) GetNotServed() float64 {
 	return 0
 }
 
-func (x *EvaluationDiagnostics) GetLogger() *Estimate {
+func (x *EvaluationDiagnostics) GetLogger() *PolicyEstimate {
 	if x != nil {
 		return x.Logger
 	}
@@ -1391,8 +1391,8 @@ func (x *ActionCalibration) GetZ() float64 {
 	return 0
 }
 
-// Verdict says whether the log can answer.
-type Verdict struct {
+// EvaluationVerdict says whether the log can answer.
+type EvaluationVerdict struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Answers bool                   `protobuf:"varint,1,opt,name=answers,proto3" json:"answers,omitempty"`
 	// All of it in words.
@@ -1406,20 +1406,20 @@ type Verdict struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Verdict) Reset() {
-	*x = Verdict{}
+func (x *EvaluationVerdict) Reset() {
+	*x = EvaluationVerdict{}
 	mi := &file_nextbest_v1_evaluation_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Verdict) String() string {
+func (x *EvaluationVerdict) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Verdict) ProtoMessage() {}
+func (*EvaluationVerdict) ProtoMessage() {}
 
-func (x *Verdict) ProtoReflect() protoreflect.Message {
+func (x *EvaluationVerdict) ProtoReflect() protoreflect.Message {
 	mi := &file_nextbest_v1_evaluation_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -1431,54 +1431,54 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
-func (*Verdict) Descriptor() ([]byte, []int) {
+// Deprecated: Use EvaluationVerdict.ProtoReflect.Descriptor instead.
+func (*EvaluationVerdict) Descriptor() ([]byte, []int) {
 	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{16}
 }
 
-func (x *Verdict) GetAnswers() bool {
+func (x *EvaluationVerdict) GetAnswers() bool {
 	if x != nil {
 		return x.Answers
 	}
 	return false
 }
 
-func (x *Verdict) GetText() string {
+func (x *EvaluationVerdict) GetText() string {
 	if x != nil {
 		return x.Text
 	}
 	return ""
 }
 
-func (x *Verdict) GetRefusals() []string {
+func (x *EvaluationVerdict) GetRefusals() []string {
 	if x != nil {
 		return x.Refusals
 	}
 	return nil
 }
 
-func (x *Verdict) GetWarnings() []string {
+func (x *EvaluationVerdict) GetWarnings() []string {
 	if x != nil {
 		return x.Warnings
 	}
 	return nil
 }
 
-func (x *Verdict) GetAdvice() string {
+func (x *EvaluationVerdict) GetAdvice() string {
 	if x != nil {
 		return x.Advice
 	}
 	return ""
 }
 
-func (x *Verdict) GetBoundLower() float64 {
+func (x *EvaluationVerdict) GetBoundLower() float64 {
 	if x != nil && x.BoundLower != nil {
 		return *x.BoundLower
 	}
 	return 0
 }
 
-func (x *Verdict) GetBoundUpper() float64 {
+func (x *EvaluationVerdict) GetBoundUpper() float64 {
 	if x != nil && x.BoundUpper != nil {
 		return *x.BoundUpper
 	}
@@ -1493,15 +1493,15 @@ const file_nextbest_v1_evaluation_proto_rawDesc = "" +
 	"\x0fEvaluatedPolicy\x12\x1e\n" +
 	"\x04name\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01(\x80\x02R\x04name\x12\x1b\n" +
-	"\tloop_file\x18\x02 \x01(\tR\bloopFile\"\xe7\x04\n" +
+	"\tloop_file\x18\x02 \x01(\tR\bloopFile\"\xf0\x04\n" +
 	"\x16StartEvaluationRequest\x125\n" +
 	"\x04loop\x18\x01 \x01(\tB!\xbaH\x1er\x1c2\x1a^[a-z0-9][a-z0-9_-]{0,62}$R\x04loop\x12D\n" +
 	"\bpolicies\x18\x02 \x03(\v2\x1c.nextbest.v1.EvaluatedPolicyB\n" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10dR\bpolicies\x12(\n" +
 	"\n" +
 	"estimators\x18\x03 \x03(\tB\b\xbaH\x05\x92\x01\x02\x102R\n" +
-	"estimators\x12\x1b\n" +
-	"\x06lambda\x18\x04 \x01(\x01H\x00R\x06lambda\x88\x01\x01\x122\n" +
+	"estimators\x12$\n" +
+	"\x06lambda\x18\x04 \x01(\x01B\a\xbaH\x04\x12\x02@\x01H\x00R\x06lambda\x88\x01\x01\x122\n" +
 	"\x05alpha\x18\x05 \x01(\x01B\x17\xbaH\x14\x12\x12\x11\x00\x00\x00\x00\x00\x00\xf0?!\x00\x00\x00\x00\x00\x00\x00\x00H\x01R\x05alpha\x88\x01\x01\x12\x1a\n" +
 	"\binterval\x18\x06 \x01(\tR\binterval\x12(\n" +
 	"\x06rounds\x18\a \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8d\x06(\x02H\x02R\x06rounds\x88\x01\x01\x12\x17\n" +
@@ -1537,26 +1537,26 @@ const file_nextbest_v1_evaluation_proto_rawDesc = "" +
 	"\astarted\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\astarted\x126\n" +
 	"\bfinished\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bfinished\x12\x14\n" +
 	"\x05error\x18\b \x01(\tR\x05error\x125\n" +
-	"\x06result\x18\t \x01(\v2\x1d.nextbest.v1.EvaluationResultR\x06result\"\xf2\x03\n" +
+	"\x06result\x18\t \x01(\v2\x1d.nextbest.v1.EvaluationResultR\x06result\"\x8e\x04\n" +
 	"\x10EvaluationResult\x12\x16\n" +
-	"\x06policy\x18\x01 \x01(\tR\x06policy\x123\n" +
-	"\testimates\x18\x02 \x03(\v2\x15.nextbest.v1.EstimateR\testimates\x12)\n" +
-	"\x04gain\x18\x03 \x01(\v2\x15.nextbest.v1.EstimateR\x04gain\x12:\n" +
-	"\rgain_sequence\x18\x04 \x01(\v2\x15.nextbest.v1.EstimateR\fgainSequence\x12D\n" +
-	"\vdiagnostics\x18\x05 \x01(\v2\".nextbest.v1.EvaluationDiagnosticsR\vdiagnostics\x12.\n" +
-	"\averdict\x18\x06 \x01(\v2\x14.nextbest.v1.VerdictR\averdict\x120\n" +
+	"\x06policy\x18\x01 \x01(\tR\x06policy\x129\n" +
+	"\testimates\x18\x02 \x03(\v2\x1b.nextbest.v1.PolicyEstimateR\testimates\x12/\n" +
+	"\x04gain\x18\x03 \x01(\v2\x1b.nextbest.v1.PolicyEstimateR\x04gain\x12@\n" +
+	"\rgain_sequence\x18\x04 \x01(\v2\x1b.nextbest.v1.PolicyEstimateR\fgainSequence\x12D\n" +
+	"\vdiagnostics\x18\x05 \x01(\v2\".nextbest.v1.EvaluationDiagnosticsR\vdiagnostics\x128\n" +
+	"\averdict\x18\x06 \x01(\v2\x1e.nextbest.v1.EvaluationVerdictR\averdict\x120\n" +
 	"\x05slots\x18\a \x03(\v2\x1a.nextbest.v1.EvaluatedSlotR\x05slots\x125\n" +
 	"\x06source\x18\b \x01(\v2\x1d.nextbest.v1.EvaluationSourceR\x06source\x12\x14\n" +
 	"\x05alpha\x18\t \x01(\x01R\x05alpha\x125\n" +
 	"\bpolicies\x18\n" +
-	" \x03(\v2\x19.nextbest.v1.PolicyResultR\bpolicies\"\xea\x02\n" +
+	" \x03(\v2\x19.nextbest.v1.PolicyResultR\bpolicies\"\x86\x03\n" +
 	"\fPolicyResult\x12\x16\n" +
-	"\x06policy\x18\x01 \x01(\tR\x06policy\x123\n" +
-	"\testimates\x18\x02 \x03(\v2\x15.nextbest.v1.EstimateR\testimates\x12)\n" +
-	"\x04gain\x18\x03 \x01(\v2\x15.nextbest.v1.EstimateR\x04gain\x12:\n" +
-	"\rgain_sequence\x18\x04 \x01(\v2\x15.nextbest.v1.EstimateR\fgainSequence\x12D\n" +
-	"\vdiagnostics\x18\x05 \x01(\v2\".nextbest.v1.EvaluationDiagnosticsR\vdiagnostics\x12.\n" +
-	"\averdict\x18\x06 \x01(\v2\x14.nextbest.v1.VerdictR\averdict\x120\n" +
+	"\x06policy\x18\x01 \x01(\tR\x06policy\x129\n" +
+	"\testimates\x18\x02 \x03(\v2\x1b.nextbest.v1.PolicyEstimateR\testimates\x12/\n" +
+	"\x04gain\x18\x03 \x01(\v2\x1b.nextbest.v1.PolicyEstimateR\x04gain\x12@\n" +
+	"\rgain_sequence\x18\x04 \x01(\v2\x1b.nextbest.v1.PolicyEstimateR\fgainSequence\x12D\n" +
+	"\vdiagnostics\x18\x05 \x01(\v2\".nextbest.v1.EvaluationDiagnosticsR\vdiagnostics\x128\n" +
+	"\averdict\x18\x06 \x01(\v2\x1e.nextbest.v1.EvaluationVerdictR\averdict\x120\n" +
 	"\x05slots\x18\a \x03(\v2\x1a.nextbest.v1.EvaluatedSlotR\x05slots\"\xc6\x02\n" +
 	"\x10EvaluationSource\x12\x12\n" +
 	"\x04loop\x18\x01 \x01(\tR\x04loop\x12\x12\n" +
@@ -1570,13 +1570,13 @@ const file_nextbest_v1_evaluation_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01B\x0f\n" +
 	"\r_reward_leastB\x0e\n" +
-	"\f_reward_most\"\xbb\x01\n" +
+	"\f_reward_most\"\xd1\x01\n" +
 	"\rEvaluatedSlot\x12\x1a\n" +
-	"\bposition\x18\x01 \x01(\x05R\bposition\x123\n" +
-	"\testimates\x18\x02 \x03(\v2\x15.nextbest.v1.EstimateR\testimates\x12)\n" +
-	"\x04gain\x18\x03 \x01(\v2\x15.nextbest.v1.EstimateR\x04gain\x12.\n" +
-	"\averdict\x18\x04 \x01(\v2\x14.nextbest.v1.VerdictR\averdict\"\xb7\x02\n" +
-	"\bEstimate\x12\x12\n" +
+	"\bposition\x18\x01 \x01(\x05R\bposition\x129\n" +
+	"\testimates\x18\x02 \x03(\v2\x1b.nextbest.v1.PolicyEstimateR\testimates\x12/\n" +
+	"\x04gain\x18\x03 \x01(\v2\x1b.nextbest.v1.PolicyEstimateR\x04gain\x128\n" +
+	"\averdict\x18\x04 \x01(\v2\x1e.nextbest.v1.EvaluationVerdictR\averdict\"\xbd\x02\n" +
+	"\x0ePolicyEstimate\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n" +
 	"\x05value\x18\x02 \x01(\x01H\x00R\x05value\x88\x01\x01\x12\x19\n" +
 	"\x05lower\x18\x03 \x01(\x01H\x01R\x05lower\x88\x01\x01\x12\x19\n" +
@@ -1589,7 +1589,7 @@ const file_nextbest_v1_evaluation_proto_rawDesc = "" +
 	"\x06_lowerB\b\n" +
 	"\x06_upperB\x11\n" +
 	"\x0f_standard_errorB\t\n" +
-	"\a_lambda\"\x9d\t\n" +
+	"\a_lambda\"\xa3\t\n" +
 	"\x15EvaluationDiagnostics\x12\f\n" +
 	"\x01n\x18\x01 \x01(\x01R\x01n\x12\x1d\n" +
 	"\n" +
@@ -1612,8 +1612,8 @@ const file_nextbest_v1_evaluation_proto_rawDesc = "" +
 	"\x0ecensored_share\x18\x0f \x01(\x01H\n" +
 	"R\rcensoredShare\x88\x01\x01\x12\x1d\n" +
 	"\n" +
-	"not_served\x18\x10 \x01(\x01R\tnotServed\x12-\n" +
-	"\x06logger\x18\x11 \x01(\v2\x15.nextbest.v1.EstimateR\x06logger\x12)\n" +
+	"not_served\x18\x10 \x01(\x01R\tnotServed\x123\n" +
+	"\x06logger\x18\x11 \x01(\v2\x1b.nextbest.v1.PolicyEstimateR\x06logger\x12)\n" +
 	"\x0ereward_drift_p\x18\x12 \x01(\x01H\vR\frewardDriftP\x88\x01\x01\x129\n" +
 	"\freward_drift\x18\x13 \x03(\v2\x16.nextbest.v1.DriftPartR\vrewardDrift\x12@\n" +
 	"\vcalibration\x18\x14 \x03(\v2\x1e.nextbest.v1.ActionCalibrationR\vcalibrationB\x13\n" +
@@ -1645,8 +1645,8 @@ const file_nextbest_v1_evaluation_proto_rawDesc = "" +
 	"\x17mean_inverse_propensity\x18\x03 \x01(\x01H\x00R\x15meanInversePropensity\x88\x01\x01\x12\x11\n" +
 	"\x01z\x18\x04 \x01(\x01H\x01R\x01z\x88\x01\x01B\x1a\n" +
 	"\x18_mean_inverse_propensityB\x04\n" +
-	"\x02_z\"\xf3\x01\n" +
-	"\aVerdict\x12\x18\n" +
+	"\x02_z\"\xfd\x01\n" +
+	"\x11EvaluationVerdict\x12\x18\n" +
 	"\aanswers\x18\x01 \x01(\bR\aanswers\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x1a\n" +
 	"\brefusals\x18\x03 \x03(\tR\brefusals\x12\x1a\n" +
@@ -1689,12 +1689,12 @@ var file_nextbest_v1_evaluation_proto_goTypes = []any{
 	(*PolicyResult)(nil),            // 8: nextbest.v1.PolicyResult
 	(*EvaluationSource)(nil),        // 9: nextbest.v1.EvaluationSource
 	(*EvaluatedSlot)(nil),           // 10: nextbest.v1.EvaluatedSlot
-	(*Estimate)(nil),                // 11: nextbest.v1.Estimate
+	(*PolicyEstimate)(nil),          // 11: nextbest.v1.PolicyEstimate
 	(*EvaluationDiagnostics)(nil),   // 12: nextbest.v1.EvaluationDiagnostics
 	(*UnsupportedAction)(nil),       // 13: nextbest.v1.UnsupportedAction
 	(*DriftPart)(nil),               // 14: nextbest.v1.DriftPart
 	(*ActionCalibration)(nil),       // 15: nextbest.v1.ActionCalibration
-	(*Verdict)(nil),                 // 16: nextbest.v1.Verdict
+	(*EvaluationVerdict)(nil),       // 16: nextbest.v1.EvaluationVerdict
 	nil,                             // 17: nextbest.v1.EvaluationSource.LeftOutEntry
 	(*timestamppb.Timestamp)(nil),   // 18: google.protobuf.Timestamp
 }
@@ -1707,26 +1707,26 @@ var file_nextbest_v1_evaluation_proto_depIdxs = []int32{
 	18, // 5: nextbest.v1.Evaluation.started:type_name -> google.protobuf.Timestamp
 	18, // 6: nextbest.v1.Evaluation.finished:type_name -> google.protobuf.Timestamp
 	7,  // 7: nextbest.v1.Evaluation.result:type_name -> nextbest.v1.EvaluationResult
-	11, // 8: nextbest.v1.EvaluationResult.estimates:type_name -> nextbest.v1.Estimate
-	11, // 9: nextbest.v1.EvaluationResult.gain:type_name -> nextbest.v1.Estimate
-	11, // 10: nextbest.v1.EvaluationResult.gain_sequence:type_name -> nextbest.v1.Estimate
+	11, // 8: nextbest.v1.EvaluationResult.estimates:type_name -> nextbest.v1.PolicyEstimate
+	11, // 9: nextbest.v1.EvaluationResult.gain:type_name -> nextbest.v1.PolicyEstimate
+	11, // 10: nextbest.v1.EvaluationResult.gain_sequence:type_name -> nextbest.v1.PolicyEstimate
 	12, // 11: nextbest.v1.EvaluationResult.diagnostics:type_name -> nextbest.v1.EvaluationDiagnostics
-	16, // 12: nextbest.v1.EvaluationResult.verdict:type_name -> nextbest.v1.Verdict
+	16, // 12: nextbest.v1.EvaluationResult.verdict:type_name -> nextbest.v1.EvaluationVerdict
 	10, // 13: nextbest.v1.EvaluationResult.slots:type_name -> nextbest.v1.EvaluatedSlot
 	9,  // 14: nextbest.v1.EvaluationResult.source:type_name -> nextbest.v1.EvaluationSource
 	8,  // 15: nextbest.v1.EvaluationResult.policies:type_name -> nextbest.v1.PolicyResult
-	11, // 16: nextbest.v1.PolicyResult.estimates:type_name -> nextbest.v1.Estimate
-	11, // 17: nextbest.v1.PolicyResult.gain:type_name -> nextbest.v1.Estimate
-	11, // 18: nextbest.v1.PolicyResult.gain_sequence:type_name -> nextbest.v1.Estimate
+	11, // 16: nextbest.v1.PolicyResult.estimates:type_name -> nextbest.v1.PolicyEstimate
+	11, // 17: nextbest.v1.PolicyResult.gain:type_name -> nextbest.v1.PolicyEstimate
+	11, // 18: nextbest.v1.PolicyResult.gain_sequence:type_name -> nextbest.v1.PolicyEstimate
 	12, // 19: nextbest.v1.PolicyResult.diagnostics:type_name -> nextbest.v1.EvaluationDiagnostics
-	16, // 20: nextbest.v1.PolicyResult.verdict:type_name -> nextbest.v1.Verdict
+	16, // 20: nextbest.v1.PolicyResult.verdict:type_name -> nextbest.v1.EvaluationVerdict
 	10, // 21: nextbest.v1.PolicyResult.slots:type_name -> nextbest.v1.EvaluatedSlot
 	17, // 22: nextbest.v1.EvaluationSource.left_out:type_name -> nextbest.v1.EvaluationSource.LeftOutEntry
-	11, // 23: nextbest.v1.EvaluatedSlot.estimates:type_name -> nextbest.v1.Estimate
-	11, // 24: nextbest.v1.EvaluatedSlot.gain:type_name -> nextbest.v1.Estimate
-	16, // 25: nextbest.v1.EvaluatedSlot.verdict:type_name -> nextbest.v1.Verdict
+	11, // 23: nextbest.v1.EvaluatedSlot.estimates:type_name -> nextbest.v1.PolicyEstimate
+	11, // 24: nextbest.v1.EvaluatedSlot.gain:type_name -> nextbest.v1.PolicyEstimate
+	16, // 25: nextbest.v1.EvaluatedSlot.verdict:type_name -> nextbest.v1.EvaluationVerdict
 	13, // 26: nextbest.v1.EvaluationDiagnostics.unsupported_actions:type_name -> nextbest.v1.UnsupportedAction
-	11, // 27: nextbest.v1.EvaluationDiagnostics.logger:type_name -> nextbest.v1.Estimate
+	11, // 27: nextbest.v1.EvaluationDiagnostics.logger:type_name -> nextbest.v1.PolicyEstimate
 	14, // 28: nextbest.v1.EvaluationDiagnostics.reward_drift:type_name -> nextbest.v1.DriftPart
 	15, // 29: nextbest.v1.EvaluationDiagnostics.calibration:type_name -> nextbest.v1.ActionCalibration
 	1,  // 30: nextbest.v1.EvaluationService.StartEvaluation:input_type -> nextbest.v1.StartEvaluationRequest
