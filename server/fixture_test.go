@@ -74,7 +74,7 @@ func (w *world) deps() Deps {
 	}
 	return Deps{Decider: decider{w, d}, Loops: w, Events: w, Log: w, Features: w, Reloads: w, Now: w.clock,
 		Evaluations: jobs.New(jobs.Options{Data: "nowhere", Logger: slog.New(slog.DiscardHandler), NewID: func(time.Time) string { return "generated" }}),
-		NewID: func() string { return "generated" }, Logger: slog.New(slog.DiscardHandler)}
+		NewID:       func() string { return "generated" }, Logger: slog.New(slog.DiscardHandler)}
 }
 
 type decider struct {

@@ -49,7 +49,11 @@ func TestBadRequests(t *testing.T) {
 		}, "policies", "9 loop files"},
 		{"many policies", func(q *Request) { q.Estimators, q.Policies = []string{"ips"}, make([]Policy, 101); name(q.Policies) },
 			"policies", "101 policies"},
-		{"many sums", func(q *Request) { q.Policies = make([]Policy, 100); name(q.Policies); q.Estimators = []string{"dr+slope"} },
+		{"many sums", func(q *Request) {
+			q.Policies = make([]Policy, 100)
+			name(q.Policies)
+			q.Estimators = []string{"dr+slope"}
+		},
 			"policies", "sums"},
 		{"many sums of slots", func(q *Request) { q.Policies, q.Slots = make([]Policy, 11), true; name(q.Policies) }, "policies", "sums"},
 		{"unknown estimator", func(q *Request) { q.Estimators = []string{"ips", "ipw"} }, "estimators[1]", "ipw"},
