@@ -273,8 +273,13 @@ func TestEvaluationsAreBounded(t *testing.T) {
 	if e := s.evaluate(map[string]any{"policies": []map[string]any{{"name": "uniform"}}}); e["state"] != "done" {
 		t.Errorf("after the cancelled ones: %v", e)
 	}
-	if code, _, e := s.rest("POST", evaluationsPath, slowEvaluation()); code != http.StatusOK {
-		t.Fatalf("%d %v", code, e)
+	code, _, last := s.rest("POST", evaluationsPath, slowEvaluation())
+	if code != http.StatusOK {
+		t.Fatalf("%d %v", code, last)
+	}
+	time.Sleep(time.Second)
+	if _, _, e := s.rest("GET", evaluationsPath+"/"+last["id"].(string), nil); e["state"] != "running" {
+		t.Errorf("the stop is to interrupt it: %v", e)
 	}
 	s.stop(10 * time.Second)
 }
