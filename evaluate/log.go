@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/eventlog"
 	"github.com/nextbest/nextbest/learn"
-	"github.com/nextbest/nextbest/loop"
 	"github.com/nextbest/nextbest/ope"
 	logv1 "github.com/nextbest/nextbest/proto/gen/nextbest/log/v1"
 )
@@ -39,10 +40,11 @@ type Options struct {
 	Between func(done, total uint64)
 }
 
-// Row is one slot of one decision that was evaluated.
+// Row is one slot of one decision that was evaluated. The slots of a decision come one after the other; the probabilities of
+// a later one are given that the earlier ones were filled as they were.
 type Row struct {
-	Decision eventlog.Position
-	Time     time.Time // of the decision
+	Decision eventlog.Position // of its record: the same for its slots
+	Time     time.Time         // of the decision
 	Slot     int
 	Samples  []ope.Sample // one per candidate, in their order
 }
@@ -77,12 +79,12 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 }
 
 func (l *Log) start(ctx context.Context) error {
-	newest, err := newestFile(ctx, l.log, l.options.Loop)
+	found, err := surveyOf(ctx, l.log, l.options.Loop)
 	if err != nil {
 		return err
 	}
 	if l.definition = l.options.Definition; l.definition == nil {
-		l.definition = newest
+		l.definition = found.newest
 	}
 	if l.definition == nil {
 		return fmt.Errorf("the log has no loop file of %q any more: say which one to judge rewards by", l.options.Loop)
@@ -91,31 +93,9 @@ func (l *Log) start(ctx context.Context) error {
 		return err
 	}
 	l.counts = newCounts(l.candidates)
-	l.judge = newJudge(l)
+	l.judge = l.newJudge(int(min(found.lag+1, snapshotsKept)))
 	l.reader = l.log.NewReader(0)
 	return nil
-}
-
-// newJudge makes the rules of the candidates, and one learner for all that learn the same.
-func newJudge(l *Log) judge {
-	own := &learner{follower: learn.NewFollower(l.options.Loop, l.definition, l.definition, loop.Compile, l.settled)}
-	j := judge{learners: []*learner{own}, counts: &l.counts}
-	byKey := map[string]*learner{l.definition.LearningKey: own}
-	for i := range l.candidates {
-		c := &l.candidates[i]
-		if c.file == nil {
-			j.rules = append(j.rules, c.rule)
-			continue
-		}
-		by := byKey[c.file.LearningKey]
-		if by == nil {
-			by = &learner{follower: learn.NewFollower(l.options.Loop, c.file, l.definition, loop.Compile, nil)}
-			byKey[c.file.LearningKey] = by
-			j.learners = append(j.learners, by)
-		}
-		j.rules = append(j.rules, newFileRule(c.file.Loop, by))
-	}
-	return j
 }
 
 // Candidates returns the names of the candidates, in the order of a row's samples: "action:*" as the actions it stands for.
@@ -130,7 +110,7 @@ func (l *Log) Candidates() []string {
 // Columns returns the fields that every sample has.
 func (l *Log) Columns() ope.Columns {
 	return ope.HasAction | ope.HasPropensity | ope.HasTarget | ope.HasModel | ope.HasUnsupported | ope.HasPosition |
-		ope.HasKept | ope.HasUnit
+		ope.HasKept | ope.HasUnit | ope.HasExpectedSquare
 }
 
 // Actions returns the ids of the actions by number (ope.Sample.Action), in the order in which they were first served. There
@@ -155,6 +135,13 @@ func (l *Log) Progress() (done, total uint64) { return uint64(l.at), max(uint64(
 // Counts returns what was read so far and what became of it. What is open is known at the end.
 func (l *Log) Counts() Counts {
 	c := l.counts
+	c.Fallbacks, c.Skipped, c.SkippedRecords = maps.Clone(c.Fallbacks), maps.Clone(c.Skipped), maps.Clone(c.SkippedRecords)
+	c.Candidates = slices.Clone(c.Candidates)
+	for k, r := range l.judge.rules {
+		if f, ok := r.(*fileRule); ok {
+			c.Candidates[k].Unmet = f.unmet()
+		}
+	}
 	c.Damaged = l.log.Stats().Damaged
 	c.Open = uint64(l.open.len())
 	for _, by := range l.judge.learners {
@@ -277,13 +264,13 @@ func (l *Log) settled(s learn.Settled) {
 		l.counts.NotActivated++
 		return
 	}
-	l.emit(d, s.Rewards)
+	l.emit(d, s.Slots)
 }
 
-func (l *Log) emit(d *judged, rewards []float64) {
+func (l *Log) emit(d *judged, slots []learn.SlotWorth) {
 	l.counts.Evaluated++
 	for i := range d.slots {
-		l.ready.push(d.row(i, rewards[i]))
+		l.ready.push(d.row(i, slots[i].Reward))
 	}
 }
 
@@ -299,7 +286,7 @@ func (l *Log) finish() {
 			return
 		}
 		if d := l.open.pop(); s.Ripe {
-			l.emit(d, s.Rewards)
+			l.emit(d, s.Slots)
 		} else {
 			still.push(d)
 		}

@@ -45,6 +45,12 @@ func (n *node) index(words []string) int { return max(slices.Index(words, n.text
 
 // named compares the loop's name with its file's, so that a copy of a file cannot take over what another loop learned.
 func (c *compiler) named(n *node) {
+	if c.loop != "" {
+		if n.form == text && n.text != c.loop {
+			c.addf(n.at, "name: this is a file of loop %s; wanted is one of loop %s", n.text, c.loop)
+		}
+		return
+	}
 	base := filepath.Base(c.path)
 	if want := strings.TrimSuffix(base, filepath.Ext(base)); n.form == text && n.text != want {
 		c.addf(n.at, "name: the file is called %s, so the loop must be called %s (or rename the file to %s.yaml)", base, want, n.text)

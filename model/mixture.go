@@ -33,6 +33,7 @@ type Mixture struct {
 	design          design
 	members         []*member
 	settled, open   totals
+	tails           tails
 	noise           noise
 	recent          recents
 	events          counts
@@ -117,6 +118,7 @@ func (m *Mixture) Provisional(x *Example, reward, weight float64) {
 	if !m.valid(x, reward, weight) {
 		return
 	}
+	reward = m.tails.provisional(x, reward, m.opts.DefaultReward, weight)
 	number, reward := m.take(&m.open, x, reward, weight)
 	for _, k := range m.members {
 		if k.opens(&m.design, x) {
@@ -128,6 +130,7 @@ func (m *Mixture) Provisional(x *Example, reward, weight float64) {
 // ClearProvisional implements Estimator.
 func (m *Mixture) ClearProvisional() {
 	m.open = totals{}
+	m.tails.clearProvisional()
 	for _, k := range m.members {
 		k.ridge.clearProvisional()
 	}
@@ -138,6 +141,7 @@ func (m *Mixture) Settle(x *Example, reward, weight float64) {
 	if !m.valid(x, reward, weight) {
 		return
 	}
+	reward = m.tails.settle(x, reward, m.opts.DefaultReward, weight)
 	number, reward := m.take(&m.settled, x, reward, weight)
 	if weight > 0 {
 		m.measure(number, reward)
@@ -167,6 +171,9 @@ func (m *Mixture) valid(x *Example, reward, weight float64) bool {
 // Skipped returns how many examples were left out because their reward or weight was not finite or absurdly large, or
 // because they were not encoded.
 func (m *Mixture) Skipped() uint64 { return m.skipped }
+
+// Capped returns how many settled rewards counted as less than they were, being far beyond all before: see tails.
+func (m *Mixture) Capped() uint64 { return m.tails.capped() }
 
 // take counts an example, brings members up to the design and makes the example's rows. It returns its action's number
 // and its reward relative to the default reward.

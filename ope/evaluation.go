@@ -98,6 +98,9 @@ func New(given Columns, specs []Spec, options Options) (*Evaluation, error) {
 	}
 	if headline := Headline(given); given.Has(headline.Needs()) {
 		e.gain = e.newSums(gainOf{headline})
+		if e.gain.grouped == nil {
+			e.gain.grouped = &Groups{}
+		}
 	}
 	return e, nil
 }
@@ -132,38 +135,54 @@ func (e *Evaluation) Add(s *Sample) error {
 	return nil
 }
 
+// Known is what a source knows of its log that samples do not show.
+type Known struct {
+	// Censored counts decisions whose reward was not known yet, and NotServed those that say nothing about the policy
+	// (fallbacks, decisions that were never activated).
+	Censored, NotServed float64
+	// CalibrationZ is how many standard deviations the served actions' probabilities are away from what the logged
+	// distributions make expect: 0 where those are not known.
+	CalibrationZ float64
+}
+
 // Result sums up what was added; more may be added after it.
-func (e *Evaluation) Result() Result {
+func (e *Evaluation) Result(known Known) Result {
 	r := Result{Diagnostics: e.diagnosis.diagnostics(e.options.Alpha)}
+	r.Diagnostics.Known = known
+	of := seen{r.Diagnostics.Effective(), e.rewards(&r.Diagnostics)}
 	for _, t := range e.tallies {
-		r.Estimates = append(r.Estimates, t.estimate())
+		r.Estimates = append(r.Estimates, t.estimate(of))
 	}
 	if e.options.Method == Resampled {
 		e.resample(r.Estimates)
 	}
-	r.Gain, r.GainSequence = e.gains()
+	r.Gain, r.GainSequence = e.gains(of)
 	r.Verdict = e.verdict(&r)
 	return r
 }
 
-func (e *Evaluation) gains() (gain, sequence Estimate) {
+func (e *Evaluation) gains(of seen) (gain, sequence Estimate) {
 	if e.gain == nil {
 		none := unable("gain", Headline(e.given).Needs(), e.given)
 		return none, none
 	}
 	gain = e.gain.value(e.gain.name())
 	sequence = gain
-	gain.set(e.gain.interval(Default))
-	sequence.set(e.gain.interval(BySequence))
+	gain.set(e.gain.gain(of))
+	sequence.set(e.gain.interval(BySequence, of))
 	return gain, sequence
 }
 
-// verdict judges with the range of rewards that was given, else with the one seen.
-func (e *Evaluation) verdict(r *Result) Verdict {
-	rewards := e.options.Rewards
-	if rewards == (Range{}) {
-		rewards = Range{r.Diagnostics.RewardLeast, r.Diagnostics.RewardMost}
+// rewards is the range of rewards that was given, else the one seen.
+func (e *Evaluation) rewards(d *Diagnostics) Range {
+	if e.options.Rewards == (Range{}) {
+		return Range{d.RewardLeast, d.RewardMost}
 	}
+	return e.options.Rewards
+}
+
+func (e *Evaluation) verdict(r *Result) Verdict {
+	rewards := e.rewards(&r.Diagnostics)
 	// IPS is the value on the part of the policy that the log supports.
 	supported := math.NaN()
 	if r.Diagnostics.Unsupported > 0 {

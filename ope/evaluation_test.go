@@ -43,7 +43,7 @@ func evaluate(t *testing.T, given Columns, names string, o Options, samples func
 			t.Fatal(err)
 		}
 	})
-	return e.Result()
+	return e.Result(Known{})
 }
 
 // draws adds n samples of a coin, each changed by spoil if there is one.

@@ -83,19 +83,30 @@ func (v *Verdict) judgeWeights(d *Diagnostics) {
 		v.refuse("The mean weight is %.4g, %.1f standard errors away from 1: %s.", d.MeanWeight, math.Abs(d.MeanWeightZ),
 			meanWeightMeans(d))
 	}
-	if d.EffectiveSample < leastEffective {
-		v.refuse("The effective sample is %.1f of %.0f decisions, under %d: a handful of them decides.",
-			d.EffectiveSample, d.N, leastEffective)
-	} else if d.EffectiveSample < leastEffectiveShare*d.N {
-		v.refuse("The effective sample is %.1f of %.0f decisions, under 1%%: the policy does what the log rarely shows.",
-			d.EffectiveSample, d.N)
-	}
+	v.judgeEffective(d)
 	if d.TopWeight > mostTopWeight {
 		v.refuse("The heaviest 1%% of the decisions hold %.0f%% of the weight.", 100*d.TopWeight)
+	}
+	if math.Abs(d.CalibrationZ) > mostCalibrationZ {
+		v.refuse("Served actions are not as probable as the logged distributions say (%.1f standard deviations away): the "+
+			"logged probabilities are not those of what was served.", d.CalibrationZ)
 	}
 	if d.Calibration.Excess > mostCalibrationZ {
 		v.refuse("Action number %d was served more often than its propensities say (%.1f standard errors): the logged "+
 			"probabilities are not those of what was served.", d.Calibration.ExcessAction, d.Calibration.Excess)
+	}
+}
+
+func (v *Verdict) judgeEffective(d *Diagnostics) {
+	effective, kind := d.Effective(), "effective sample"
+	if effective < d.EffectiveSample {
+		kind = "effective sample that the two policies make expect (the log happened to show fewer heavy weights)"
+	}
+	switch {
+	case effective < leastEffective:
+		v.refuse("The %s is %.1f of %.0f decisions, under %d: a handful of them decides.", kind, effective, d.N, leastEffective)
+	case effective < leastEffectiveShare*d.N:
+		v.refuse("The %s is %.1f of %.0f decisions, under 1%%: the policy does what the log rarely shows.", kind, effective, d.N)
 	}
 }
 
@@ -121,11 +132,10 @@ func advice(v *Verdict, d *Diagnostics) string {
 		return "Check that each propensity is the probability of the action that was really served, over the actions that " +
 			"were possible, after every filter and fallback."
 	}
-	text := "With a share e of the traffic drawn uniformly over K possible actions, the effective sample of any policy is at " +
-		"least e/K of the decisions and nothing is without support; e = K/100 meets the 1% limit, and 100 K/e decisions the " +
-		"limit of 100."
-	if share := d.EffectiveSample / d.N; share >= leastEffectiveShare && share > 0 && d.EffectiveSample < leastEffective {
-		text = fmt.Sprintf("About %.0f decisions like these are needed, or more exploration: ", leastEffective/share) + text
+	text := "Drawing a share e of the traffic uniformly over the K possible actions gives every policy support, and an effective " +
+		"sample of at least e/K of the decisions: the limits ask for e = K/100 and for 100 K/e decisions."
+	if share := d.Effective() / d.N; share >= leastEffectiveShare && share*d.N < leastEffective {
+		text = fmt.Sprintf("About %.0f decisions like these are needed, or more exploration. ", leastEffective/share) + text
 	}
 	return text
 }

@@ -5,6 +5,7 @@ package report
 import (
 	"math"
 
+	"github.com/nextbest/nextbest/evaluate"
 	"github.com/nextbest/nextbest/ope"
 )
 
@@ -42,6 +43,8 @@ type Source struct {
 	// RewardLeast and RewardMost are the range of rewards that bounds rest on, where it is known.
 	RewardLeast *float64 `json:"reward_least,omitempty"`
 	RewardMost  *float64 `json:"reward_most,omitempty"`
+	// Calibration compares the logged distributions with what was served; of our own log alone.
+	Calibration *evaluate.Calibration `json:"calibration,omitempty"`
 }
 
 // Policy is what was found about one policy.
@@ -80,6 +83,7 @@ type Diagnostics struct {
 	N               float64             `json:"n"`
 	Stands          float64             `json:"stands_for"`
 	EffectiveSample *float64            `json:"effective_sample"`
+	ExpectedSample  *float64            `json:"expected_effective_sample,omitempty"`
 	MostWeight      *float64            `json:"max_weight"`
 	MeanWeight      *float64            `json:"mean_weight"`
 	MeanWeightError *float64            `json:"mean_weight_standard_error"`
@@ -175,7 +179,7 @@ func estimate(e *ope.Estimate) Estimate {
 
 func diagnostics(d *ope.Diagnostics, actions []string) Diagnostics {
 	out := Diagnostics{
-		N: d.N, Stands: d.Stands, EffectiveSample: finite(d.EffectiveSample), MostWeight: finite(d.MostWeight),
+		N: d.N, Stands: d.Stands, EffectiveSample: finite(d.EffectiveSample), ExpectedSample: finite(d.ExpectedEffective), MostWeight: finite(d.MostWeight),
 		MeanWeight: finite(d.MeanWeight), MeanWeightError: finite(d.MeanWeightError), MeanWeightZ: finite(d.MeanWeightZ),
 		NoWeight: finite(d.NoWeight), TopWeight: finite(d.TopWeight), LeastPropensity: finite(d.LeastPropensity),
 		Unsupported: finite(d.Unsupported), MeanKept: finite(d.MeanKept), Censored: d.Censored, NotServed: d.NotServed,

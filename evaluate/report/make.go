@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math"
 
 	"github.com/nextbest/nextbest/ope"
 )
@@ -29,8 +28,8 @@ type Rows interface {
 
 // Beside is what a source knows of a policy beside its samples.
 type Beside struct {
-	Censored, NotServed float64
-	Unsupported         []Unsupported
+	ope.Known
+	Unsupported []Unsupported
 }
 
 // Choices are what to evaluate, and how.
@@ -133,12 +132,12 @@ func document(rows Rows, c Choices, policies []evaluating) *Document {
 	d.Source, beside = rows.Describe()
 	actions := rows.Actions()
 	for i, name := range rows.Policies() {
-		r := policies[i].result(&beside[i])
-		p := NewPolicy(name, r, actions)
+		r := policies[i].whole.Result(beside[i].Known)
+		p := NewPolicy(name, &r, actions)
 		p.Diagnostics.UnsupportedOn = beside[i].Unsupported
 		for position, slot := range policies[i].slots {
 			if slot != nil {
-				r := slot.Result()
+				r := slot.Result(ope.Known{})
 				p.Slots = append(p.Slots, NewSlot(position, &r))
 			}
 		}
@@ -149,13 +148,4 @@ func document(rows Rows, c Choices, policies []evaluating) *Document {
 		d.Policies = nil
 	}
 	return d
-}
-
-func (e *evaluating) result(beside *Beside) *ope.Result {
-	r := e.whole.Result()
-	if !math.IsNaN(beside.Censored) {
-		r.Diagnostics.Censored = beside.Censored
-	}
-	r.Diagnostics.NotServed = beside.NotServed
-	return &r
 }

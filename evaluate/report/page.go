@@ -119,6 +119,7 @@ func (d *Diagnostics) lines() [][2]string {
 	return [][2]string{
 		{"decisions", fmt.Sprintf("%.0f", d.N)},
 		{"effective sample", number(d.EffectiveSample)},
+		{"effective sample that the policies make expect", number(d.ExpectedSample)},
 		{"mean weight, which should be 1", number(d.MeanWeight) + " ± " + number(d.MeanWeightError)},
 		{"largest weight", number(d.MostWeight)},
 		{"share of the weight on the top 1%", number(d.TopWeight)},
