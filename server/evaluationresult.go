@@ -14,11 +14,25 @@ func resultOf(d *report.Document) *nextbestv1.EvaluationResult {
 		Alpha: d.Alpha,
 		Source: &nextbestv1.EvaluationSource{
 			Loop: d.Source.Loop, Rows: d.Source.Rows, Skipped: d.Source.Skipped, LeftOut: d.Source.LeftOut,
-			RewardLeast: d.Source.RewardLeast, RewardMost: d.Source.RewardMost,
+			RewardLeast: d.Source.RewardLeast, RewardMost: d.Source.RewardMost, Calibration: calibrationOf(&d.Source),
 		},
 	}
 	for i := range d.Policies {
 		m.Policies = append(m.Policies, policyOf(&d.Policies[i]))
+	}
+	return m
+}
+
+func calibrationOf(s *report.Source) *nextbestv1.EvaluationCalibration {
+	c := s.Calibration
+	if c == nil {
+		return nil
+	}
+	m := &nextbestv1.EvaluationCalibration{
+		Slots: c.Slots, ServedProbability: c.ServedProbability, ExpectedProbability: c.ExpectedProbability, Z: c.Z,
+	}
+	for _, b := range c.Bins {
+		m.Bins = append(m.Bins, &nextbestv1.CalibrationBin{Least: b.Least, Below: b.Below, Pairs: b.Pairs, Expected: b.Expected, Served: b.Served})
 	}
 	return m
 }
@@ -55,7 +69,8 @@ func estimateOf(e *report.Estimate) *nextbestv1.PolicyEstimate {
 
 func diagnosticsOf(d *report.Diagnostics) *nextbestv1.EvaluationDiagnostics {
 	m := &nextbestv1.EvaluationDiagnostics{
-		N: d.N, StandsFor: d.Stands, EffectiveSample: d.EffectiveSample, MaxWeight: d.MostWeight, MeanWeight: d.MeanWeight,
+		N: d.N, StandsFor: d.Stands, EffectiveSample: d.EffectiveSample,
+		ExpectedEffectiveSample: d.ExpectedSample, MaxWeight: d.MostWeight, MeanWeight: d.MeanWeight,
 		MeanWeightStandardError: d.MeanWeightError, MeanWeightZ: d.MeanWeightZ, ShareWithoutWeight: d.NoWeight,
 		Top_1PercentWeight: d.TopWeight, MinPropensity: d.LeastPropensity, Unsupported: d.Unsupported,
 		KeepProbability: d.MeanKept, Censored: d.Censored, CensoredShare: d.CensoredShare, NotServed: d.NotServed,

@@ -29,10 +29,9 @@ const (
 
 // Policy is a policy to be evaluated.
 type Policy struct {
-	// Name is "online", "uniform", "baseline", "action:ID" or "action:*", or with a File the name that it is shown by,
-	// whose base must be the loop's name, as with files: "homepage.yaml".
+	// Name is "online", "uniform", "baseline", "action:ID" or "action:*", or with a File whatever it is to be called.
 	Name string
-	// File is the text of a loop file, empty where the name says it all.
+	// File is the text of a loop file that defines the loop, empty where the name says it all.
 	File string
 }
 
@@ -72,7 +71,7 @@ func planOf(q *Request) (*plan, error) {
 		return nil, invalid("until", "is not after since")
 	}
 	var err error
-	if p.options.Candidates, err = candidates(q.Policies); err != nil {
+	if p.options.Candidates, err = candidates(q); err != nil {
 		return nil, err
 	}
 	if p.choices, err = choicesOf(q); err != nil {
@@ -88,14 +87,14 @@ func invalid(field, problem string) error {
 	return &decision.InputError{Field: field, Problem: problem}
 }
 
-func candidates(policies []Policy) ([]evaluate.Candidate, error) {
-	if len(policies) == 0 {
+func candidates(q *Request) ([]evaluate.Candidate, error) {
+	if len(q.Policies) == 0 {
 		return nil, invalid("policies", "is empty: say what to evaluate")
 	}
 	var out []evaluate.Candidate
 	files := 0
-	for i, p := range policies {
-		c, err := p.candidate(fmt.Sprintf("policies[%d]", i))
+	for i, p := range q.Policies {
+		c, err := p.candidate(q.Loop, fmt.Sprintf("policies[%d]", i))
 		if err != nil {
 			return nil, err
 		}
@@ -111,7 +110,7 @@ func candidates(policies []Policy) ([]evaluate.Candidate, error) {
 }
 
 // candidate never takes the name for a path.
-func (p *Policy) candidate(field string) (evaluate.Candidate, error) {
+func (p *Policy) candidate(of, field string) (evaluate.Candidate, error) {
 	if p.File == "" {
 		c, err := evaluate.ParseWord(p.Name)
 		if err != nil {
@@ -119,7 +118,7 @@ func (p *Policy) candidate(field string) (evaluate.Candidate, error) {
 		}
 		return c, nil
 	}
-	d, err := loop.Compile(p.Name, []byte(p.File))
+	d, err := loop.CompileCandidateText(of, p.Name, []byte(p.File))
 	if err != nil {
 		return evaluate.Candidate{}, invalid(field+".loopFile", inOneLine(err))
 	}

@@ -39,8 +39,10 @@ func TestBadRequests(t *testing.T) {
 		{"action without id", func(q *Request) { q.Policies[1].Name = "action:" }, "policies[1].name", "which one"},
 		{"broken file", func(q *Request) { q.Policies[1] = Policy{"shop.yaml", shop("uniform") + "polcy: {}\n"} },
 			"policies[1].loopFile", "shop.yaml:6:1: "},
-		{"file of another name", func(q *Request) { q.Policies[1] = Policy{"other.yaml", shop("uniform")} },
-			"policies[1].loopFile", "must be called other"},
+		{"file of another loop", func(q *Request) {
+			q.Policies[1] = Policy{"shop.yaml", strings.Replace(shop("uniform"), "shop", "page", 1)}
+		},
+			"policies[1].loopFile", "shop.yaml:2:7: "},
 		{"not text", func(q *Request) { q.Policies[1] = Policy{"shop.yaml", "\x00\xff"} }, "policies[1].loopFile", "shop.yaml:1:"},
 		{"many files", func(q *Request) {
 			for range 9 {
@@ -84,12 +86,12 @@ func name(policies []Policy) {
 }
 
 func TestGoodRequests(t *testing.T) {
-	q := NewRequest("shop", Policy{Name: "action:*"}, Policy{"dir/shop.yaml", shop("squarecb")}, Policy{"shop", shop("uniform")})
+	q := NewRequest("shop", Policy{Name: "action:*"}, Policy{"bolder", shop("squarecb")}, Policy{"shop", shop("uniform")})
 	p, err := planOf(&q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := p.options.Candidates; len(c) != 3 || c[1].Name != "dir/shop.yaml" || len(p.choices.Specs) != 5 {
+	if c := p.options.Candidates; len(c) != 3 || c[1].Name != "bolder" || len(p.choices.Specs) != 5 {
 		t.Errorf("%+v", p)
 	}
 	if o := p.choices.Options; o.Alpha != 0.05 || o.Method != ope.Default || o.Bootstrap.Rounds != 1000 || o.Bootstrap.Seed != 12345 {

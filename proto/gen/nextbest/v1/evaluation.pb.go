@@ -28,9 +28,9 @@ const (
 type EvaluatedPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 'online' (the policy that wrote the log), 'uniform', 'baseline', 'action:ID', or 'action:*' for each of the loop's
-	// actions; with a loop file the file's name, such as 'homepage.yaml'.
+	// actions; with a loop file, what the file is to be called in the result and in what is wrong with it.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The text of a loop file. Absent: the name says it all.
+	// The text of a loop file that defines the loop. Absent: the name says it all.
 	LoopFile      string `protobuf:"bytes,2,opt,name=loop_file,json=loopFile,proto3" json:"loop_file,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -757,8 +757,10 @@ type EvaluationSource struct {
 	// Decisions that were not evaluated, by reason.
 	LeftOut map[string]int64 `protobuf:"bytes,4,rep,name=left_out,json=leftOut,proto3" json:"left_out,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	// The range of rewards that bounds rest on, where it is known.
-	RewardLeast   *float64 `protobuf:"fixed64,5,opt,name=reward_least,json=rewardLeast,proto3,oneof" json:"reward_least,omitempty"`
-	RewardMost    *float64 `protobuf:"fixed64,6,opt,name=reward_most,json=rewardMost,proto3,oneof" json:"reward_most,omitempty"`
+	RewardLeast *float64 `protobuf:"fixed64,5,opt,name=reward_least,json=rewardLeast,proto3,oneof" json:"reward_least,omitempty"`
+	RewardMost  *float64 `protobuf:"fixed64,6,opt,name=reward_most,json=rewardMost,proto3,oneof" json:"reward_most,omitempty"`
+	// The logged probabilities, compared with what was served.
+	Calibration   *EvaluationCalibration `protobuf:"bytes,7,opt,name=calibration,proto3" json:"calibration,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -835,6 +837,174 @@ func (x *EvaluationSource) GetRewardMost() float64 {
 	return 0
 }
 
+func (x *EvaluationSource) GetCalibration() *EvaluationCalibration {
+	if x != nil {
+		return x.Calibration
+	}
+	return nil
+}
+
+// EvaluationCalibration compares the logged probabilities with what was served: in a true log, an action of probability p
+// was served in a share p of its decisions, up to chance.
+type EvaluationCalibration struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Slots uint64                 `protobuf:"varint,1,opt,name=slots,proto3" json:"slots,omitempty"`
+	// By rising probability, those that are not empty.
+	Bins []*CalibrationBin `protobuf:"bytes,2,rep,name=bins,proto3" json:"bins,omitempty"`
+	// The sum of the probabilities of the served actions.
+	ServedProbability float64 `protobuf:"fixed64,3,opt,name=served_probability,json=servedProbability,proto3" json:"served_probability,omitempty"`
+	// What that sum is expected to be.
+	ExpectedProbability float64 `protobuf:"fixed64,4,opt,name=expected_probability,json=expectedProbability,proto3" json:"expected_probability,omitempty"`
+	// The distance of the two in standard deviations.
+	Z             float64 `protobuf:"fixed64,5,opt,name=z,proto3" json:"z,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EvaluationCalibration) Reset() {
+	*x = EvaluationCalibration{}
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EvaluationCalibration) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EvaluationCalibration) ProtoMessage() {}
+
+func (x *EvaluationCalibration) ProtoReflect() protoreflect.Message {
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EvaluationCalibration.ProtoReflect.Descriptor instead.
+func (*EvaluationCalibration) Descriptor() ([]byte, []int) {
+	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *EvaluationCalibration) GetSlots() uint64 {
+	if x != nil {
+		return x.Slots
+	}
+	return 0
+}
+
+func (x *EvaluationCalibration) GetBins() []*CalibrationBin {
+	if x != nil {
+		return x.Bins
+	}
+	return nil
+}
+
+func (x *EvaluationCalibration) GetServedProbability() float64 {
+	if x != nil {
+		return x.ServedProbability
+	}
+	return 0
+}
+
+func (x *EvaluationCalibration) GetExpectedProbability() float64 {
+	if x != nil {
+		return x.ExpectedProbability
+	}
+	return 0
+}
+
+func (x *EvaluationCalibration) GetZ() float64 {
+	if x != nil {
+		return x.Z
+	}
+	return 0
+}
+
+// CalibrationBin holds the pairs of a slot and an eligible action whose logged probability is in [least, below).
+type CalibrationBin struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Least float64                `protobuf:"fixed64,1,opt,name=least,proto3" json:"least,omitempty"`
+	Below float64                `protobuf:"fixed64,2,opt,name=below,proto3" json:"below,omitempty"`
+	Pairs uint64                 `protobuf:"varint,3,opt,name=pairs,proto3" json:"pairs,omitempty"`
+	// How many would be served.
+	Expected float64 `protobuf:"fixed64,4,opt,name=expected,proto3" json:"expected,omitempty"`
+	// How many were.
+	Served        uint64 `protobuf:"varint,5,opt,name=served,proto3" json:"served,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CalibrationBin) Reset() {
+	*x = CalibrationBin{}
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CalibrationBin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CalibrationBin) ProtoMessage() {}
+
+func (x *CalibrationBin) ProtoReflect() protoreflect.Message {
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CalibrationBin.ProtoReflect.Descriptor instead.
+func (*CalibrationBin) Descriptor() ([]byte, []int) {
+	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *CalibrationBin) GetLeast() float64 {
+	if x != nil {
+		return x.Least
+	}
+	return 0
+}
+
+func (x *CalibrationBin) GetBelow() float64 {
+	if x != nil {
+		return x.Below
+	}
+	return 0
+}
+
+func (x *CalibrationBin) GetPairs() uint64 {
+	if x != nil {
+		return x.Pairs
+	}
+	return 0
+}
+
+func (x *CalibrationBin) GetExpected() float64 {
+	if x != nil {
+		return x.Expected
+	}
+	return 0
+}
+
+func (x *CalibrationBin) GetServed() uint64 {
+	if x != nil {
+		return x.Served
+	}
+	return 0
+}
+
 // EvaluatedSlot is what was found about one slot.
 type EvaluatedSlot struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -848,7 +1018,7 @@ type EvaluatedSlot struct {
 
 func (x *EvaluatedSlot) Reset() {
 	*x = EvaluatedSlot{}
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[10]
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -860,7 +1030,7 @@ func (x *EvaluatedSlot) String() string {
 func (*EvaluatedSlot) ProtoMessage() {}
 
 func (x *EvaluatedSlot) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[10]
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -873,7 +1043,7 @@ func (x *EvaluatedSlot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EvaluatedSlot.ProtoReflect.Descriptor instead.
 func (*EvaluatedSlot) Descriptor() ([]byte, []int) {
-	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{10}
+	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *EvaluatedSlot) GetPosition() int32 {
@@ -923,7 +1093,7 @@ type PolicyEstimate struct {
 
 func (x *PolicyEstimate) Reset() {
 	*x = PolicyEstimate{}
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[11]
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -935,7 +1105,7 @@ func (x *PolicyEstimate) String() string {
 func (*PolicyEstimate) ProtoMessage() {}
 
 func (x *PolicyEstimate) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[11]
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -948,7 +1118,7 @@ func (x *PolicyEstimate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyEstimate.ProtoReflect.Descriptor instead.
 func (*PolicyEstimate) Descriptor() ([]byte, []int) {
-	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{11}
+	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PolicyEstimate) GetName() string {
@@ -1031,17 +1201,19 @@ type EvaluationDiagnostics struct {
 	// Decisions that say nothing about the policy.
 	NotServed float64 `protobuf:"fixed64,16,opt,name=not_served,json=notServed,proto3" json:"not_served,omitempty"`
 	// The policy that wrote the log, on itself.
-	Logger        *PolicyEstimate      `protobuf:"bytes,17,opt,name=logger,proto3" json:"logger,omitempty"`
-	RewardDriftP  *float64             `protobuf:"fixed64,18,opt,name=reward_drift_p,json=rewardDriftP,proto3,oneof" json:"reward_drift_p,omitempty"`
-	RewardDrift   []*DriftPart         `protobuf:"bytes,19,rep,name=reward_drift,json=rewardDrift,proto3" json:"reward_drift,omitempty"`
-	Calibration   []*ActionCalibration `protobuf:"bytes,20,rep,name=calibration,proto3" json:"calibration,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Logger       *PolicyEstimate      `protobuf:"bytes,17,opt,name=logger,proto3" json:"logger,omitempty"`
+	RewardDriftP *float64             `protobuf:"fixed64,18,opt,name=reward_drift_p,json=rewardDriftP,proto3,oneof" json:"reward_drift_p,omitempty"`
+	RewardDrift  []*DriftPart         `protobuf:"bytes,19,rep,name=reward_drift,json=rewardDrift,proto3" json:"reward_drift,omitempty"`
+	Calibration  []*ActionCalibration `protobuf:"bytes,20,rep,name=calibration,proto3" json:"calibration,omitempty"`
+	// What the effective sample is expected to be: far below the one seen where the heavy weights were not.
+	ExpectedEffectiveSample *float64 `protobuf:"fixed64,21,opt,name=expected_effective_sample,json=expectedEffectiveSample,proto3,oneof" json:"expected_effective_sample,omitempty"`
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
 }
 
 func (x *EvaluationDiagnostics) Reset() {
 	*x = EvaluationDiagnostics{}
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[12]
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1053,7 +1225,7 @@ func (x *EvaluationDiagnostics) String() string {
 func (*EvaluationDiagnostics) ProtoMessage() {}
 
 func (x *EvaluationDiagnostics) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[12]
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1066,7 +1238,7 @@ func (x *EvaluationDiagnostics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EvaluationDiagnostics.ProtoReflect.Descriptor instead.
 func (*EvaluationDiagnostics) Descriptor() ([]byte, []int) {
-	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{12}
+	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *EvaluationDiagnostics) GetN() float64 {
@@ -1209,6 +1381,13 @@ func (x *EvaluationDiagnostics) GetCalibration() []*ActionCalibration {
 	return nil
 }
 
+func (x *EvaluationDiagnostics) GetExpectedEffectiveSample() float64 {
+	if x != nil && x.ExpectedEffectiveSample != nil {
+		return *x.ExpectedEffectiveSample
+	}
+	return 0
+}
+
 type UnsupportedAction struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Action        string                 `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"`
@@ -1219,7 +1398,7 @@ type UnsupportedAction struct {
 
 func (x *UnsupportedAction) Reset() {
 	*x = UnsupportedAction{}
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[13]
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1231,7 +1410,7 @@ func (x *UnsupportedAction) String() string {
 func (*UnsupportedAction) ProtoMessage() {}
 
 func (x *UnsupportedAction) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[13]
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1244,7 +1423,7 @@ func (x *UnsupportedAction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnsupportedAction.ProtoReflect.Descriptor instead.
 func (*UnsupportedAction) Descriptor() ([]byte, []int) {
-	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{13}
+	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *UnsupportedAction) GetAction() string {
@@ -1273,7 +1452,7 @@ type DriftPart struct {
 
 func (x *DriftPart) Reset() {
 	*x = DriftPart{}
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[14]
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1285,7 +1464,7 @@ func (x *DriftPart) String() string {
 func (*DriftPart) ProtoMessage() {}
 
 func (x *DriftPart) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[14]
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1298,7 +1477,7 @@ func (x *DriftPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriftPart.ProtoReflect.Descriptor instead.
 func (*DriftPart) Descriptor() ([]byte, []int) {
-	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{14}
+	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DriftPart) GetN() float64 {
@@ -1335,7 +1514,7 @@ type ActionCalibration struct {
 
 func (x *ActionCalibration) Reset() {
 	*x = ActionCalibration{}
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[15]
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1347,7 +1526,7 @@ func (x *ActionCalibration) String() string {
 func (*ActionCalibration) ProtoMessage() {}
 
 func (x *ActionCalibration) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[15]
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1360,7 +1539,7 @@ func (x *ActionCalibration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActionCalibration.ProtoReflect.Descriptor instead.
 func (*ActionCalibration) Descriptor() ([]byte, []int) {
-	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{15}
+	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ActionCalibration) GetAction() string {
@@ -1408,7 +1587,7 @@ type EvaluationVerdict struct {
 
 func (x *EvaluationVerdict) Reset() {
 	*x = EvaluationVerdict{}
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[16]
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1420,7 +1599,7 @@ func (x *EvaluationVerdict) String() string {
 func (*EvaluationVerdict) ProtoMessage() {}
 
 func (x *EvaluationVerdict) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[16]
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1433,7 +1612,7 @@ func (x *EvaluationVerdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EvaluationVerdict.ProtoReflect.Descriptor instead.
 func (*EvaluationVerdict) Descriptor() ([]byte, []int) {
-	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{16}
+	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *EvaluationVerdict) GetAnswers() bool {
@@ -1557,7 +1736,7 @@ const file_nextbest_v1_evaluation_proto_rawDesc = "" +
 	"\rgain_sequence\x18\x04 \x01(\v2\x1b.nextbest.v1.PolicyEstimateR\fgainSequence\x12D\n" +
 	"\vdiagnostics\x18\x05 \x01(\v2\".nextbest.v1.EvaluationDiagnosticsR\vdiagnostics\x128\n" +
 	"\averdict\x18\x06 \x01(\v2\x1e.nextbest.v1.EvaluationVerdictR\averdict\x120\n" +
-	"\x05slots\x18\a \x03(\v2\x1a.nextbest.v1.EvaluatedSlotR\x05slots\"\xc6\x02\n" +
+	"\x05slots\x18\a \x03(\v2\x1a.nextbest.v1.EvaluatedSlotR\x05slots\"\x8c\x03\n" +
 	"\x10EvaluationSource\x12\x12\n" +
 	"\x04loop\x18\x01 \x01(\tR\x04loop\x12\x12\n" +
 	"\x04rows\x18\x02 \x01(\x03R\x04rows\x12\x18\n" +
@@ -1565,12 +1744,25 @@ const file_nextbest_v1_evaluation_proto_rawDesc = "" +
 	"\bleft_out\x18\x04 \x03(\v2*.nextbest.v1.EvaluationSource.LeftOutEntryR\aleftOut\x12&\n" +
 	"\freward_least\x18\x05 \x01(\x01H\x00R\vrewardLeast\x88\x01\x01\x12$\n" +
 	"\vreward_most\x18\x06 \x01(\x01H\x01R\n" +
-	"rewardMost\x88\x01\x01\x1a:\n" +
+	"rewardMost\x88\x01\x01\x12D\n" +
+	"\vcalibration\x18\a \x01(\v2\".nextbest.v1.EvaluationCalibrationR\vcalibration\x1a:\n" +
 	"\fLeftOutEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01B\x0f\n" +
 	"\r_reward_leastB\x0e\n" +
-	"\f_reward_most\"\xd1\x01\n" +
+	"\f_reward_most\"\xce\x01\n" +
+	"\x15EvaluationCalibration\x12\x14\n" +
+	"\x05slots\x18\x01 \x01(\x04R\x05slots\x12/\n" +
+	"\x04bins\x18\x02 \x03(\v2\x1b.nextbest.v1.CalibrationBinR\x04bins\x12-\n" +
+	"\x12served_probability\x18\x03 \x01(\x01R\x11servedProbability\x121\n" +
+	"\x14expected_probability\x18\x04 \x01(\x01R\x13expectedProbability\x12\f\n" +
+	"\x01z\x18\x05 \x01(\x01R\x01z\"\x86\x01\n" +
+	"\x0eCalibrationBin\x12\x14\n" +
+	"\x05least\x18\x01 \x01(\x01R\x05least\x12\x14\n" +
+	"\x05below\x18\x02 \x01(\x01R\x05below\x12\x14\n" +
+	"\x05pairs\x18\x03 \x01(\x04R\x05pairs\x12\x1a\n" +
+	"\bexpected\x18\x04 \x01(\x01R\bexpected\x12\x16\n" +
+	"\x06served\x18\x05 \x01(\x04R\x06served\"\xd1\x01\n" +
 	"\rEvaluatedSlot\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x05R\bposition\x129\n" +
 	"\testimates\x18\x02 \x03(\v2\x1b.nextbest.v1.PolicyEstimateR\testimates\x12/\n" +
@@ -1589,7 +1781,8 @@ const file_nextbest_v1_evaluation_proto_rawDesc = "" +
 	"\x06_lowerB\b\n" +
 	"\x06_upperB\x11\n" +
 	"\x0f_standard_errorB\t\n" +
-	"\a_lambda\"\xa3\t\n" +
+	"\a_lambda\"\x82\n" +
+	"\n" +
 	"\x15EvaluationDiagnostics\x12\f\n" +
 	"\x01n\x18\x01 \x01(\x01R\x01n\x12\x1d\n" +
 	"\n" +
@@ -1616,7 +1809,8 @@ const file_nextbest_v1_evaluation_proto_rawDesc = "" +
 	"\x06logger\x18\x11 \x01(\v2\x1b.nextbest.v1.PolicyEstimateR\x06logger\x12)\n" +
 	"\x0ereward_drift_p\x18\x12 \x01(\x01H\vR\frewardDriftP\x88\x01\x01\x129\n" +
 	"\freward_drift\x18\x13 \x03(\v2\x16.nextbest.v1.DriftPartR\vrewardDrift\x12@\n" +
-	"\vcalibration\x18\x14 \x03(\v2\x1e.nextbest.v1.ActionCalibrationR\vcalibrationB\x13\n" +
+	"\vcalibration\x18\x14 \x03(\v2\x1e.nextbest.v1.ActionCalibrationR\vcalibration\x12?\n" +
+	"\x19expected_effective_sample\x18\x15 \x01(\x01H\fR\x17expectedEffectiveSample\x88\x01\x01B\x13\n" +
 	"\x11_effective_sampleB\r\n" +
 	"\v_max_weightB\x0e\n" +
 	"\f_mean_weightB\x1d\n" +
@@ -1628,7 +1822,8 @@ const file_nextbest_v1_evaluation_proto_rawDesc = "" +
 	"\f_unsupportedB\x13\n" +
 	"\x11_keep_probabilityB\x11\n" +
 	"\x0f_censored_shareB\x11\n" +
-	"\x0f_reward_drift_p\"P\n" +
+	"\x0f_reward_drift_pB\x1c\n" +
+	"\x1a_expected_effective_sample\"P\n" +
 	"\x11UnsupportedAction\x12\x16\n" +
 	"\x06action\x18\x01 \x01(\tR\x06action\x12\x19\n" +
 	"\x05share\x18\x02 \x01(\x01H\x00R\x05share\x88\x01\x01B\b\n" +
@@ -1676,7 +1871,7 @@ func file_nextbest_v1_evaluation_proto_rawDescGZIP() []byte {
 	return file_nextbest_v1_evaluation_proto_rawDescData
 }
 
-var file_nextbest_v1_evaluation_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_nextbest_v1_evaluation_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_nextbest_v1_evaluation_proto_goTypes = []any{
 	(*EvaluatedPolicy)(nil),         // 0: nextbest.v1.EvaluatedPolicy
 	(*StartEvaluationRequest)(nil),  // 1: nextbest.v1.StartEvaluationRequest
@@ -1688,60 +1883,64 @@ var file_nextbest_v1_evaluation_proto_goTypes = []any{
 	(*EvaluationResult)(nil),        // 7: nextbest.v1.EvaluationResult
 	(*PolicyResult)(nil),            // 8: nextbest.v1.PolicyResult
 	(*EvaluationSource)(nil),        // 9: nextbest.v1.EvaluationSource
-	(*EvaluatedSlot)(nil),           // 10: nextbest.v1.EvaluatedSlot
-	(*PolicyEstimate)(nil),          // 11: nextbest.v1.PolicyEstimate
-	(*EvaluationDiagnostics)(nil),   // 12: nextbest.v1.EvaluationDiagnostics
-	(*UnsupportedAction)(nil),       // 13: nextbest.v1.UnsupportedAction
-	(*DriftPart)(nil),               // 14: nextbest.v1.DriftPart
-	(*ActionCalibration)(nil),       // 15: nextbest.v1.ActionCalibration
-	(*EvaluationVerdict)(nil),       // 16: nextbest.v1.EvaluationVerdict
-	nil,                             // 17: nextbest.v1.EvaluationSource.LeftOutEntry
-	(*timestamppb.Timestamp)(nil),   // 18: google.protobuf.Timestamp
+	(*EvaluationCalibration)(nil),   // 10: nextbest.v1.EvaluationCalibration
+	(*CalibrationBin)(nil),          // 11: nextbest.v1.CalibrationBin
+	(*EvaluatedSlot)(nil),           // 12: nextbest.v1.EvaluatedSlot
+	(*PolicyEstimate)(nil),          // 13: nextbest.v1.PolicyEstimate
+	(*EvaluationDiagnostics)(nil),   // 14: nextbest.v1.EvaluationDiagnostics
+	(*UnsupportedAction)(nil),       // 15: nextbest.v1.UnsupportedAction
+	(*DriftPart)(nil),               // 16: nextbest.v1.DriftPart
+	(*ActionCalibration)(nil),       // 17: nextbest.v1.ActionCalibration
+	(*EvaluationVerdict)(nil),       // 18: nextbest.v1.EvaluationVerdict
+	nil,                             // 19: nextbest.v1.EvaluationSource.LeftOutEntry
+	(*timestamppb.Timestamp)(nil),   // 20: google.protobuf.Timestamp
 }
 var file_nextbest_v1_evaluation_proto_depIdxs = []int32{
 	0,  // 0: nextbest.v1.StartEvaluationRequest.policies:type_name -> nextbest.v1.EvaluatedPolicy
-	18, // 1: nextbest.v1.StartEvaluationRequest.since:type_name -> google.protobuf.Timestamp
-	18, // 2: nextbest.v1.StartEvaluationRequest.until:type_name -> google.protobuf.Timestamp
+	20, // 1: nextbest.v1.StartEvaluationRequest.since:type_name -> google.protobuf.Timestamp
+	20, // 2: nextbest.v1.StartEvaluationRequest.until:type_name -> google.protobuf.Timestamp
 	6,  // 3: nextbest.v1.ListEvaluationsResponse.evaluations:type_name -> nextbest.v1.Evaluation
-	18, // 4: nextbest.v1.Evaluation.created:type_name -> google.protobuf.Timestamp
-	18, // 5: nextbest.v1.Evaluation.started:type_name -> google.protobuf.Timestamp
-	18, // 6: nextbest.v1.Evaluation.finished:type_name -> google.protobuf.Timestamp
+	20, // 4: nextbest.v1.Evaluation.created:type_name -> google.protobuf.Timestamp
+	20, // 5: nextbest.v1.Evaluation.started:type_name -> google.protobuf.Timestamp
+	20, // 6: nextbest.v1.Evaluation.finished:type_name -> google.protobuf.Timestamp
 	7,  // 7: nextbest.v1.Evaluation.result:type_name -> nextbest.v1.EvaluationResult
-	11, // 8: nextbest.v1.EvaluationResult.estimates:type_name -> nextbest.v1.PolicyEstimate
-	11, // 9: nextbest.v1.EvaluationResult.gain:type_name -> nextbest.v1.PolicyEstimate
-	11, // 10: nextbest.v1.EvaluationResult.gain_sequence:type_name -> nextbest.v1.PolicyEstimate
-	12, // 11: nextbest.v1.EvaluationResult.diagnostics:type_name -> nextbest.v1.EvaluationDiagnostics
-	16, // 12: nextbest.v1.EvaluationResult.verdict:type_name -> nextbest.v1.EvaluationVerdict
-	10, // 13: nextbest.v1.EvaluationResult.slots:type_name -> nextbest.v1.EvaluatedSlot
+	13, // 8: nextbest.v1.EvaluationResult.estimates:type_name -> nextbest.v1.PolicyEstimate
+	13, // 9: nextbest.v1.EvaluationResult.gain:type_name -> nextbest.v1.PolicyEstimate
+	13, // 10: nextbest.v1.EvaluationResult.gain_sequence:type_name -> nextbest.v1.PolicyEstimate
+	14, // 11: nextbest.v1.EvaluationResult.diagnostics:type_name -> nextbest.v1.EvaluationDiagnostics
+	18, // 12: nextbest.v1.EvaluationResult.verdict:type_name -> nextbest.v1.EvaluationVerdict
+	12, // 13: nextbest.v1.EvaluationResult.slots:type_name -> nextbest.v1.EvaluatedSlot
 	9,  // 14: nextbest.v1.EvaluationResult.source:type_name -> nextbest.v1.EvaluationSource
 	8,  // 15: nextbest.v1.EvaluationResult.policies:type_name -> nextbest.v1.PolicyResult
-	11, // 16: nextbest.v1.PolicyResult.estimates:type_name -> nextbest.v1.PolicyEstimate
-	11, // 17: nextbest.v1.PolicyResult.gain:type_name -> nextbest.v1.PolicyEstimate
-	11, // 18: nextbest.v1.PolicyResult.gain_sequence:type_name -> nextbest.v1.PolicyEstimate
-	12, // 19: nextbest.v1.PolicyResult.diagnostics:type_name -> nextbest.v1.EvaluationDiagnostics
-	16, // 20: nextbest.v1.PolicyResult.verdict:type_name -> nextbest.v1.EvaluationVerdict
-	10, // 21: nextbest.v1.PolicyResult.slots:type_name -> nextbest.v1.EvaluatedSlot
-	17, // 22: nextbest.v1.EvaluationSource.left_out:type_name -> nextbest.v1.EvaluationSource.LeftOutEntry
-	11, // 23: nextbest.v1.EvaluatedSlot.estimates:type_name -> nextbest.v1.PolicyEstimate
-	11, // 24: nextbest.v1.EvaluatedSlot.gain:type_name -> nextbest.v1.PolicyEstimate
-	16, // 25: nextbest.v1.EvaluatedSlot.verdict:type_name -> nextbest.v1.EvaluationVerdict
-	13, // 26: nextbest.v1.EvaluationDiagnostics.unsupported_actions:type_name -> nextbest.v1.UnsupportedAction
-	11, // 27: nextbest.v1.EvaluationDiagnostics.logger:type_name -> nextbest.v1.PolicyEstimate
-	14, // 28: nextbest.v1.EvaluationDiagnostics.reward_drift:type_name -> nextbest.v1.DriftPart
-	15, // 29: nextbest.v1.EvaluationDiagnostics.calibration:type_name -> nextbest.v1.ActionCalibration
-	1,  // 30: nextbest.v1.EvaluationService.StartEvaluation:input_type -> nextbest.v1.StartEvaluationRequest
-	2,  // 31: nextbest.v1.EvaluationService.GetEvaluation:input_type -> nextbest.v1.GetEvaluationRequest
-	3,  // 32: nextbest.v1.EvaluationService.ListEvaluations:input_type -> nextbest.v1.ListEvaluationsRequest
-	5,  // 33: nextbest.v1.EvaluationService.CancelEvaluation:input_type -> nextbest.v1.CancelEvaluationRequest
-	6,  // 34: nextbest.v1.EvaluationService.StartEvaluation:output_type -> nextbest.v1.Evaluation
-	6,  // 35: nextbest.v1.EvaluationService.GetEvaluation:output_type -> nextbest.v1.Evaluation
-	4,  // 36: nextbest.v1.EvaluationService.ListEvaluations:output_type -> nextbest.v1.ListEvaluationsResponse
-	6,  // 37: nextbest.v1.EvaluationService.CancelEvaluation:output_type -> nextbest.v1.Evaluation
-	34, // [34:38] is the sub-list for method output_type
-	30, // [30:34] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	13, // 16: nextbest.v1.PolicyResult.estimates:type_name -> nextbest.v1.PolicyEstimate
+	13, // 17: nextbest.v1.PolicyResult.gain:type_name -> nextbest.v1.PolicyEstimate
+	13, // 18: nextbest.v1.PolicyResult.gain_sequence:type_name -> nextbest.v1.PolicyEstimate
+	14, // 19: nextbest.v1.PolicyResult.diagnostics:type_name -> nextbest.v1.EvaluationDiagnostics
+	18, // 20: nextbest.v1.PolicyResult.verdict:type_name -> nextbest.v1.EvaluationVerdict
+	12, // 21: nextbest.v1.PolicyResult.slots:type_name -> nextbest.v1.EvaluatedSlot
+	19, // 22: nextbest.v1.EvaluationSource.left_out:type_name -> nextbest.v1.EvaluationSource.LeftOutEntry
+	10, // 23: nextbest.v1.EvaluationSource.calibration:type_name -> nextbest.v1.EvaluationCalibration
+	11, // 24: nextbest.v1.EvaluationCalibration.bins:type_name -> nextbest.v1.CalibrationBin
+	13, // 25: nextbest.v1.EvaluatedSlot.estimates:type_name -> nextbest.v1.PolicyEstimate
+	13, // 26: nextbest.v1.EvaluatedSlot.gain:type_name -> nextbest.v1.PolicyEstimate
+	18, // 27: nextbest.v1.EvaluatedSlot.verdict:type_name -> nextbest.v1.EvaluationVerdict
+	15, // 28: nextbest.v1.EvaluationDiagnostics.unsupported_actions:type_name -> nextbest.v1.UnsupportedAction
+	13, // 29: nextbest.v1.EvaluationDiagnostics.logger:type_name -> nextbest.v1.PolicyEstimate
+	16, // 30: nextbest.v1.EvaluationDiagnostics.reward_drift:type_name -> nextbest.v1.DriftPart
+	17, // 31: nextbest.v1.EvaluationDiagnostics.calibration:type_name -> nextbest.v1.ActionCalibration
+	1,  // 32: nextbest.v1.EvaluationService.StartEvaluation:input_type -> nextbest.v1.StartEvaluationRequest
+	2,  // 33: nextbest.v1.EvaluationService.GetEvaluation:input_type -> nextbest.v1.GetEvaluationRequest
+	3,  // 34: nextbest.v1.EvaluationService.ListEvaluations:input_type -> nextbest.v1.ListEvaluationsRequest
+	5,  // 35: nextbest.v1.EvaluationService.CancelEvaluation:input_type -> nextbest.v1.CancelEvaluationRequest
+	6,  // 36: nextbest.v1.EvaluationService.StartEvaluation:output_type -> nextbest.v1.Evaluation
+	6,  // 37: nextbest.v1.EvaluationService.GetEvaluation:output_type -> nextbest.v1.Evaluation
+	4,  // 38: nextbest.v1.EvaluationService.ListEvaluations:output_type -> nextbest.v1.ListEvaluationsResponse
+	6,  // 39: nextbest.v1.EvaluationService.CancelEvaluation:output_type -> nextbest.v1.Evaluation
+	36, // [36:40] is the sub-list for method output_type
+	32, // [32:36] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_nextbest_v1_evaluation_proto_init() }
@@ -1751,19 +1950,19 @@ func file_nextbest_v1_evaluation_proto_init() {
 	}
 	file_nextbest_v1_evaluation_proto_msgTypes[1].OneofWrappers = []any{}
 	file_nextbest_v1_evaluation_proto_msgTypes[9].OneofWrappers = []any{}
-	file_nextbest_v1_evaluation_proto_msgTypes[11].OneofWrappers = []any{}
-	file_nextbest_v1_evaluation_proto_msgTypes[12].OneofWrappers = []any{}
 	file_nextbest_v1_evaluation_proto_msgTypes[13].OneofWrappers = []any{}
 	file_nextbest_v1_evaluation_proto_msgTypes[14].OneofWrappers = []any{}
 	file_nextbest_v1_evaluation_proto_msgTypes[15].OneofWrappers = []any{}
 	file_nextbest_v1_evaluation_proto_msgTypes[16].OneofWrappers = []any{}
+	file_nextbest_v1_evaluation_proto_msgTypes[17].OneofWrappers = []any{}
+	file_nextbest_v1_evaluation_proto_msgTypes[18].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nextbest_v1_evaluation_proto_rawDesc), len(file_nextbest_v1_evaluation_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
