@@ -32,7 +32,9 @@ func calibrationOf(s *report.Source) *nextbestv1.EvaluationCalibration {
 		Slots: c.Slots, ServedProbability: c.ServedProbability, ExpectedProbability: c.ExpectedProbability, Z: c.Z,
 	}
 	for _, b := range c.Bins {
-		m.Bins = append(m.Bins, &nextbestv1.CalibrationBin{Least: b.Least, Below: b.Below, Pairs: b.Pairs, Expected: b.Expected, Served: b.Served})
+		m.Bins = append(m.Bins, &nextbestv1.CalibrationBin{
+			Least: b.Least, Below: b.Below, Pairs: b.Pairs, Expected: b.Expected, Served: b.Served, Z: b.Z,
+		})
 	}
 	return m
 }

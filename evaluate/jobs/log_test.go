@@ -125,6 +125,7 @@ func TestFindsWhatIsInTheLog(t *testing.T) {
 	check(t, err)
 	// Decisions after the time go on being made, and are left out.
 	want.Source.LeftOut, e.Result.Source.LeftOut = nil, nil
+	want.Source.Calibration, e.Result.Source.Calibration = nil, nil
 	if diff := cmp.Diff(want, e.Result); diff != "" {
 		t.Errorf("(-report +jobs):\n%s", diff)
 	}

@@ -935,7 +935,9 @@ type CalibrationBin struct {
 	// How many would be served.
 	Expected float64 `protobuf:"fixed64,4,opt,name=expected,proto3" json:"expected,omitempty"`
 	// How many were.
-	Served        uint64 `protobuf:"varint,5,opt,name=served,proto3" json:"served,omitempty"`
+	Served uint64 `protobuf:"varint,5,opt,name=served,proto3" json:"served,omitempty"`
+	// The distance of the two in standard deviations.
+	Z             float64 `protobuf:"fixed64,6,opt,name=z,proto3" json:"z,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1001,6 +1003,13 @@ func (x *CalibrationBin) GetExpected() float64 {
 func (x *CalibrationBin) GetServed() uint64 {
 	if x != nil {
 		return x.Served
+	}
+	return 0
+}
+
+func (x *CalibrationBin) GetZ() float64 {
+	if x != nil {
+		return x.Z
 	}
 	return 0
 }
@@ -1756,13 +1765,14 @@ const file_nextbest_v1_evaluation_proto_rawDesc = "" +
 	"\x04bins\x18\x02 \x03(\v2\x1b.nextbest.v1.CalibrationBinR\x04bins\x12-\n" +
 	"\x12served_probability\x18\x03 \x01(\x01R\x11servedProbability\x121\n" +
 	"\x14expected_probability\x18\x04 \x01(\x01R\x13expectedProbability\x12\f\n" +
-	"\x01z\x18\x05 \x01(\x01R\x01z\"\x86\x01\n" +
+	"\x01z\x18\x05 \x01(\x01R\x01z\"\x94\x01\n" +
 	"\x0eCalibrationBin\x12\x14\n" +
 	"\x05least\x18\x01 \x01(\x01R\x05least\x12\x14\n" +
 	"\x05below\x18\x02 \x01(\x01R\x05below\x12\x14\n" +
 	"\x05pairs\x18\x03 \x01(\x04R\x05pairs\x12\x1a\n" +
 	"\bexpected\x18\x04 \x01(\x01R\bexpected\x12\x16\n" +
-	"\x06served\x18\x05 \x01(\x04R\x06served\"\xd1\x01\n" +
+	"\x06served\x18\x05 \x01(\x04R\x06served\x12\f\n" +
+	"\x01z\x18\x06 \x01(\x01R\x01z\"\xd1\x01\n" +
 	"\rEvaluatedSlot\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x05R\bposition\x129\n" +
 	"\testimates\x18\x02 \x03(\v2\x1b.nextbest.v1.PolicyEstimateR\testimates\x12/\n" +
