@@ -12,6 +12,10 @@ import (
 	"github.com/nextbest/nextbest/learn"
 )
 
+// ChallengerFolder is the folder, in the directory of loop files, of those that challenge them: challengers/LOOP/NAME.yaml is
+// a whole file of loop LOOP, called NAME as a challenger.
+const ChallengerFolder = "challengers"
+
 // Load compiles every loop file (*.yaml, *.yml) of a directory, ordered by name. It returns the good ones, and with
 // them an error that says what is wrong with the others. Hidden entries are not loop files: the directories that
 // Kubernetes swaps under ..data are reached through the visible links to their files.

@@ -32,6 +32,9 @@ var rules = []rule{
 	// It makes samples of the decision log.
 	{packages: "evaluate", ours: []string{"decision", "eventlog", "features", "learn", "loop", "model", "ope",
 		"proto/gen/nextbest/log/v1"}},
+	// It evaluates while the service runs, and changes which loop file is in force.
+	{packages: "challenger", ours: []string{"decision", "eventlog", "evaluate", "learn", "loop", "ope",
+		"proto/gen/nextbest/log/v1"}},
 	{packages: "simulate", ours: []string{"decision", "features", "model", "guardrail", "experiment", "learn", "loop"}},
 	{packages: "simulate/chart", ours: []string{"simulate"}},
 
@@ -39,7 +42,7 @@ var rules = []rule{
 	{packages: "features/embedded", ours: []string{"decision", "features", "eventlog"}}, // decision: the log's durabilities
 	{packages: "features/storetest", ours: []string{"features"}},
 
-	{packages: "server/...", ours: []string{"decision", "eventlog/...", "experiment", "features", "guardrail", "learn",
+	{packages: "server/...", ours: []string{"challenger", "decision", "eventlog/...", "experiment", "features", "guardrail", "learn",
 		"loop", "model", "ope", "proto/...", "server/...", "console"}},
 	{packages: "console"},
 	{packages: "proto/..."},
