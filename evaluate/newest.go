@@ -65,7 +65,7 @@ func (f *finder) scan(ctx context.Context, log *eventlog.Log) error {
 const (
 	firstBody  = 2
 	loopChange = 5
-	lastBody   = 7
+	lastBody   = 8
 )
 
 // see looks at one record. Only loop changes are decoded: there are few of them among millions.

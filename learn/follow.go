@@ -18,6 +18,7 @@ type Follower struct {
 	compile Compile
 	fold    *loopFold
 	rewards []float64
+	metrics []float64
 }
 
 // Settled is what became of one event.
@@ -27,6 +28,9 @@ type Settled struct {
 	// Ripe says of an open event that it has reached the loop's patience: what it is worth so far counts in the model.
 	Ripe    bool
 	Rewards []float64 // what each slot is worth, in reward units; valid during the call
+	// Metrics are what each of the reward's metrics came to, slot by slot and in the definition's order, 0 where nothing was
+	// reported: none where the reward has no metrics. Valid during the call.
+	Metrics []float64
 }
 
 // NewFollower returns a follower of the loop's records under d, which may be of another name. ended is called with each
@@ -88,12 +92,17 @@ func (f *Follower) OpenEvents(visit func(Settled)) {
 }
 
 func (f *Follower) settled(e *event, closed bool) Settled {
-	f.rewards = f.rewards[:0]
+	f.rewards, f.metrics = f.rewards[:0], f.metrics[:0]
+	spec := f.fold.spec()
 	for i := range e.slots {
-		worth, _ := f.fold.spec().worth(e.rewards, i)
+		worth, _ := spec.worth(e.rewards, i)
 		f.rewards = append(f.rewards, worth)
+		for m := range spec.Metrics {
+			value, _ := spec.aggregate(e.rewards, uint16(i), uint16(m))
+			f.metrics = append(f.metrics, value)
+		}
 	}
-	return Settled{Decision: e.position, State: e.state(closed), Ripe: e.ripe && e.shown(), Rewards: f.rewards}
+	return Settled{Decision: e.position, State: e.state(closed), Ripe: e.ripe && e.shown(), Rewards: f.rewards, Metrics: f.metrics}
 }
 
 // Decision returns the decision that a record of the log stores, or why the learner skips it.

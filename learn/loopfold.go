@@ -13,6 +13,7 @@ import (
 // Its time is the largest time of a record so far; it never goes back.
 type loopFold struct {
 	definition *Definition
+	standing   Standing // how the definition came to be in force
 	removed    bool
 	estimator  model.Estimator
 	now        int64  // log time, unix nanoseconds
@@ -47,6 +48,7 @@ type published struct {
 func newLoopFold(d *Definition) *loopFold {
 	return &loopFold{
 		definition: d,
+		standing:   Standing{Definition: d, Base: d},
 		estimator:  d.NewEstimator(),
 		now:        math.MinInt64,
 		catalogues: catalogues{inForce: d},
