@@ -134,7 +134,7 @@ func (m *Manager) Promote(ctx context.Context, loop, name string, r Request) (p 
 	if p, err = m.worker(loop).promote(ctx, c, st.SHA256, r, !proven); err != nil {
 		return nil, false, err
 	}
-	return p, m.learner.AwaitServed(ctx, loop, p) == nil, nil
+	return p, m.served(ctx, loop, p), nil
 }
 
 // TakeBack puts the file back in force that the named challenger displaced.
@@ -150,7 +150,17 @@ func (m *Manager) TakeBack(ctx context.Context, loop, name string, r Request) (p
 	if p, err = w.takeBack(ctx, &s, r); err != nil {
 		return nil, false, err
 	}
-	return p, m.learner.AwaitServed(ctx, loop, p) == nil, nil
+	return p, m.served(ctx, loop, p), nil
+}
+
+// served waits until a snapshot under the promotion is served, and leaves some of the deadline: what happened is to be told.
+func (m *Manager) served(ctx context.Context, loop string, p *learn.Promotion) bool {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)*3/4)
+		defer cancel()
+	}
+	return m.learner.AwaitServed(ctx, loop, p) == nil
 }
 
 func (m *Manager) find(loop, name string) (*Status, *Challenger, error) {

@@ -28,6 +28,7 @@ type scrape struct {
 	rewards, openEvents, held, reloadOK     metric.Int64ObservableGauge
 	snapshotNumber, snapshotEvents          metric.Int64ObservableGauge
 	lagRecords                              metric.Int64ObservableGauge
+	challengers                             challengerInstruments
 	lagSeconds, snapshotAge, syncAge        metric.Float64ObservableGauge
 	logBytes, logSegments, logQueue, logBad metric.Int64ObservableGauge
 }
@@ -38,6 +39,7 @@ func (m *metrics) observe(deps Deps, limit *inFlight, ready func() bool) error {
 	s.makeServer()
 	s.makeLoops()
 	s.makeLog()
+	s.makeChallengers()
 	if err := errors.Join(s.errs...); err != nil {
 		return err
 	}
@@ -113,6 +115,7 @@ func (s *scrape) collect(o metric.Observer, ready bool) {
 		}
 	}
 	s.collectReloads(o)
+	s.collectChallengers(o)
 }
 
 func (s *scrape) collectLoop(o metric.Observer, name string, status learn.Status, now time.Time) {

@@ -25,7 +25,7 @@ import (
 func reasons() []Reason {
 	return []Reason{
 		InvalidField, MalformedMessage, MessageTooLarge, UnsupportedMediaType, MethodNotAllowed, UnknownPath, UnknownLoop,
-		UnknownEvent, EventConflict, Overloaded, LogUnavailable, FeaturesUnavailable, FeaturesUnreadable, DeadlineExceeded, Canceled, Internal,
+		UnknownEvent, EventConflict, UnknownChallenger, ChallengerBroken, NotProven, NotPromoted, LoopChanged, Overloaded, LogUnavailable, FeaturesUnavailable, FeaturesUnreadable, DeadlineExceeded, Canceled, Internal,
 	}
 }
 
@@ -35,6 +35,8 @@ func TestRegistry(t *testing.T) {
 		InvalidField: "InvalidArgument 400", MalformedMessage: "InvalidArgument 400", MessageTooLarge: "ResourceExhausted 413",
 		UnsupportedMediaType: "InvalidArgument 415", MethodNotAllowed: "Unimplemented 405", UnknownPath: "Unimplemented 404",
 		UnknownLoop: "NotFound 404", UnknownEvent: "NotFound 404", EventConflict: "AlreadyExists 409",
+		UnknownChallenger: "NotFound 404", ChallengerBroken: "FailedPrecondition 409", NotProven: "FailedPrecondition 409",
+		NotPromoted: "FailedPrecondition 409", LoopChanged: "Aborted 409",
 		Overloaded: "Unavailable 503", LogUnavailable: "Unavailable 503", FeaturesUnavailable: "Unavailable 503", FeaturesUnreadable: "FailedPrecondition 409",
 		DeadlineExceeded: "DeadlineExceeded 504", Canceled: "Canceled 499", Internal: "Internal 500",
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/nextbest/nextbest/challenger"
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/eventlog"
 	"github.com/nextbest/nextbest/features"
@@ -115,6 +116,10 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 		return err
 	}
 	stopping.addClose("loop files", files.Close)
+	challengers := challenger.Start(learner, events, challenger.Options{
+		Dir: filepath.Join(o.loops, loop.ChallengerFolder), Logger: logger,
+	})
+	stopping.addClose("challengers", challengers.Close)
 
 	srv, err := server.New(o.server, server.Deps{
 		Decider: &decision.Decider{
@@ -123,7 +128,7 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 			NewID:         func(now time.Time) string { return ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String() },
 			FeatureBudget: o.featureBudget,
 		},
-		Loops: learner, Events: events, Log: events.Log(), Features: store, Reloads: files, Logger: logger,
+		Loops: learner, Events: events, Log: events.Log(), Features: store, Reloads: files, Challengers: challengers, Logger: logger,
 	})
 	if err != nil {
 		return err
