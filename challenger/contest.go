@@ -31,9 +31,10 @@ type contest struct {
 
 	inForce   string // SHA-256 of the file; "" for none
 	spec      learn.PromotionSpec
-	from      uint64 // decisions of snapshots from this number on are those of the file in force
-	awaiting  bool   // the next cut says it
-	displaced string // SHA-256; "" for none
+	from      uint64           // decisions of snapshots from this number on are those of the file in force
+	awaiting  bool             // the next cut says it
+	promotion *learn.Promotion // in force; nil for none
+	displaced string           // SHA-256; "" for none
 	watch     learn.WatchSpec
 	alpha     float64 // of the displaced file
 	recall    *gain   // of the displaced over the one in force, in what is watched
@@ -57,6 +58,7 @@ func newContest(s *learn.Standing, entrants []*entrant) *contest {
 		declared: map[string]declaration{}, takenBack: map[string]bool{},
 	}
 	if s.Displaced != nil {
+		c.promotion = s.Promotion
 		c.displace(s.Displaced.SHA256, &s.Displaced.Promotion)
 	}
 	c.restart()
@@ -68,7 +70,7 @@ func (c *contest) record(pos eventlog.Position, r *logv1.Record) {
 	switch body := r.GetBody().(type) {
 	case *logv1.Record_LoopChange:
 		if body.LoopChange.GetLoop() == c.loop {
-			c.change(body.LoopChange)
+			c.change(body.LoopChange, learn.PromotionOf(pos, r))
 		}
 	case *logv1.Record_Cut:
 		if c.awaiting && body.Cut.GetLoop() == c.loop {
@@ -82,7 +84,7 @@ func (c *contest) record(pos eventlog.Position, r *logv1.Record) {
 }
 
 // change puts another file in force, over which every gain is to be proven anew.
-func (c *contest) change(r *logv1.LoopChange) {
+func (c *contest) change(r *logv1.LoopChange, p *learn.Promotion) {
 	sha, spec := "", learn.PromotionSpec{Alpha: 0.05}
 	if !r.GetRemoved() {
 		sha = digest(r.GetFile())
@@ -90,15 +92,15 @@ func (c *contest) change(r *logv1.LoopChange) {
 			spec = d.Promotion
 		}
 	}
-	p := r.GetPromotion()
 	switch {
 	case p == nil:
-		c.displaced = ""
-	case p.GetTakenBack():
+		c.promotion, c.displaced = nil, ""
+	case p.TakenBack:
 		c.takenBack[c.inForce] = true
-		c.displaced = ""
+		c.promotion, c.displaced = nil, ""
 	default:
 		delete(c.takenBack, sha)
+		c.promotion = p
 		c.displace(c.inForce, &c.spec)
 	}
 	c.inForce, c.spec, c.from, c.awaiting = sha, spec, math.MaxUint64, true

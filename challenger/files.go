@@ -23,12 +23,34 @@ type file struct {
 	err        error
 }
 
+// same reports whether a change says what is known.
+func (f *file) same(c *loop.Change) bool {
+	switch {
+	case c.Definition != nil && f.definition != nil:
+		return c.Definition.SHA256 == f.definition.SHA256
+	case c.Err != nil && f.err != nil:
+		return c.Err.Error() == f.err.Error()
+	}
+	return false
+}
+
 // files are the challengers of one loop, as its folder has them.
 type files struct {
 	mu     sync.Mutex
 	byName map[string]file
 	err    error  // why the folder cannot be read
 	looked uint64 // changes so far
+}
+
+// load reads the folder as it is now: before it was read once, nobody knows which challengers have gone.
+func (f *files) load(dir string, logger *slog.Logger) {
+	found, err := loop.LoadEach(dir)
+	if err != nil {
+		f.apply(loop.Change{Path: dir, Err: err}, logger)
+	}
+	for _, c := range found {
+		f.apply(c, logger)
+	}
 }
 
 // follow follows the folder until ctx is done. One that does not exist has no challengers.
@@ -40,6 +62,9 @@ func (f *files) follow(ctx context.Context, dir string, o Options) {
 func (f *files) apply(c loop.Change, logger *slog.Logger) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if old, ok := f.byName[c.Name]; ok && old.same(&c) {
+		return
+	}
 	f.looked++
 	switch {
 	case c.Name == "" && errors.Is(c.Err, os.ErrNotExist):

@@ -105,12 +105,10 @@ func (f *following) append(ctx context.Context, c *logv1.Challenge) error {
 // publish makes the status.
 func (f *following) publish() *Status {
 	c := f.contest
-	s := &Status{SHA256: c.inForce, Automatic: c.spec.Automatic}
-	if standing, ok := f.learner.Standing(f.loop); ok {
-		s.Promotion = standing.Promotion
-		if !f.caughtUp { // What the log said then is not what is in force.
-			s.SHA256, s.Automatic = standing.Definition.SHA256, standing.Definition.Promotion.Automatic
-		}
+	s := &Status{SHA256: c.inForce, Automatic: c.spec.Automatic, Promotion: c.promotion}
+	if standing, ok := f.learner.Standing(f.loop); ok && !f.caughtUp { // What the log said then is not what is in force.
+		d := standing.Definition
+		s.SHA256, s.Automatic, s.Promotion = d.SHA256, d.Promotion.Automatic, standing.Promotion
 	}
 	if f.caughtUp && c.displaced != "" {
 		s.Watch = &Watch{c.watch, c.recall.known()}

@@ -81,7 +81,9 @@ func (m *Manager) hire(ctx context.Context) {
 		}
 		w := newWorker(m, name)
 		m.workers[name] = w
-		m.running.Go(func() { w.files.follow(ctx, filepath.Join(m.o.Dir, name), m.o) })
+		dir := filepath.Join(m.o.Dir, name)
+		w.files.load(dir, w.logger)
+		m.running.Go(func() { w.files.follow(ctx, dir, m.o) })
 		m.running.Go(func() { w.run(ctx) })
 	}
 }

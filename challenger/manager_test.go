@@ -27,9 +27,14 @@ func TestBetterChallengerIsPromotedByItself(t *testing.T) {
 	if served, _ := s.learner.Current("shop"); served.Loop.Policy.String() == "uniform" {
 		t.Errorf("what serves is %s", served.Loop.Policy)
 	}
+	before := s.status()
 	s.stop()
 	s.start()
+	since := before.find("baseline").Since
 	st := s.await("the log is read again", func(st *Status) bool { return st.Watch != nil })
+	if c := st.find("baseline"); c == nil || c.Since != since {
+		t.Errorf("declared anew: %+v, since %d before", c, since)
+	}
 	if st.Promotion == nil || st.Promotion.Position != p.Position || st.find("greedy").State != InForce {
 		t.Errorf("after a restart: %+v", st)
 	}

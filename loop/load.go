@@ -37,6 +37,20 @@ func Load(dir string) ([]*learn.Definition, error) {
 	return good, errors.Join(wrong...)
 }
 
+// LoadEach compiles every loop file of a directory and returns what Watch would tell of each, ordered by the files' names.
+func LoadEach(dir string) ([]Change, error) {
+	files, err := sources(dir)
+	if err != nil {
+		return nil, err
+	}
+	changes := make([]Change, len(files))
+	for i := range files {
+		changes[i] = Change{Name: files[i].name, Path: files[i].path}
+		changes[i].Definition, changes[i].Err = files[i].compile()
+	}
+	return changes, nil
+}
+
 // CompileFile compiles the loop file at a path. The error is Problems, also when the file cannot be read.
 func CompileFile(path string) (*learn.Definition, error) {
 	s := find(path)

@@ -135,7 +135,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	a := answer{body: openapi.Document()}
 	routes := routesOf(services)
-	if len(routes) != 9 {
+	if len(routes) != 12 {
 		t.Errorf("%d routes", len(routes))
 	}
 	for _, route := range routes {
