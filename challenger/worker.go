@@ -3,9 +3,11 @@ package challenger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -42,7 +44,7 @@ func newWorker(m *Manager, loop string) *worker {
 
 func (w *worker) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		if err := w.once(ctx); err != nil && !errors.Is(err, errStale) && ctx.Err() == nil {
+		if err := guarded(func() error { return w.once(ctx) }); err != nil && !errors.Is(err, errStale) && ctx.Err() == nil {
 			w.logger.Error("challengers: evaluation failed, and begins again", "error", err)
 			failed := *w.status.Load()
 			failed.Error = err.Error()
@@ -50,6 +52,16 @@ func (w *worker) run(ctx context.Context) {
 			_ = rest(ctx, retryAfter)
 		}
 	}
+}
+
+// guarded makes an error of a panic: what a challenger's file makes a model do must not cost the service.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return f()
 }
 
 // once follows the candidates that there are now until there are others.
@@ -115,6 +127,7 @@ func (f *following) run(ctx context.Context, candidates []evaluate.Candidate) er
 	f.ctx = ctx
 	f.pace.begin()
 	for {
+		end := uint64(f.events.End())
 		row, err := log.Next(ctx)
 		switch {
 		case err == nil:
@@ -122,6 +135,7 @@ func (f *following) run(ctx context.Context, candidates []evaluate.Candidate) er
 			err = f.look(ctx)
 		case errors.Is(err, io.EOF):
 			f.caughtUp = true
+			f.at.Store(max(f.at.Load(), end-1)) // Positions may leave numbers out.
 			if err = f.declare(ctx); err == nil {
 				err = f.await(ctx, log)
 			}

@@ -41,11 +41,16 @@ func (l *Learner) putFile(ctx context.Context, d *Definition) (eventlog.Position
 		return 0, err
 	}
 	defer l.unlock()
-	if s := l.find(name); s != nil && s.snapshot.Load() != nil && bytes.Equal(s.standing.Load().Base.File, d.File) {
+	s := l.find(name)
+	if s != nil && s.snapshot.Load() != nil && bytes.Equal(s.standing.Load().Base.File, d.File) {
 		return 0, nil
 	}
 	if _, err := l.compile(d.Path, d.File); err != nil {
 		return 0, err
+	}
+	if s != nil && s.standing.Load().Promotion != nil {
+		l.o.Logger.Warn("learner: the loop's file has changed, which ends the promotion", "loop", name,
+			"challenger", s.standing.Load().Promotion.Challenger)
 	}
 	return l.append(ctx, l.o.Now(), &logv1.LoopChange{Loop: name, File: d.File, Path: d.Path})
 }
