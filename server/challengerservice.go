@@ -69,6 +69,9 @@ func (s *challengerService) PromoteChallenger(ctx context.Context, m *nextbestv1
 	if err := s.any(m.GetLoop(), m.GetChallenger()); err != nil {
 		return nil, err
 	}
+	if m.GetForce() && m.GetReason() == "" {
+		return nil, invalid("reason", "say why, when force is true")
+	}
 	p, served, err := s.deps.Challengers.Promote(ctx, m.GetLoop(), m.GetChallenger(),
 		challenger.Request{Actor: m.GetActor(), Reason: m.GetReason(), Force: m.GetForce()})
 	if err != nil {

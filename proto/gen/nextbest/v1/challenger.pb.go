@@ -565,7 +565,7 @@ type PromoteChallengerRequest struct {
 	// Who asks, for the record.
 	Actor  string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Promote it though it is not proven to be better.
+	// Promote it though it is not proven to be better. It needs a reason.
 	Force         bool `protobuf:"varint,5,opt,name=force,proto3" json:"force,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -867,7 +867,7 @@ const file_nextbest_v1_challenger_proto_rawDesc = "" +
 	"\x06metric\x18\x01 \x01(\tR\x06metric\x12\x16\n" +
 	"\x06better\x18\x02 \x01(\tR\x06better\x12\x1c\n" +
 	"\ttolerance\x18\x03 \x01(\x01R\ttolerance\x121\n" +
-	"\bevidence\x18\x04 \x01(\v2\x15.nextbest.v1.EvidenceR\bevidence\"\xb1\x02\n" +
+	"\bevidence\x18\x04 \x01(\v2\x15.nextbest.v1.EvidenceR\bevidence\"\xd5\x01\n" +
 	"\x18PromoteChallengerRequest\x125\n" +
 	"\x04loop\x18\x01 \x01(\tB!\xbaH\x1er\x1c2\x1a^[a-z0-9][a-z0-9_-]{0,62}$R\x04loop\x12*\n" +
 	"\n" +
@@ -876,8 +876,7 @@ const file_nextbest_v1_challenger_proto_rawDesc = "" +
 	"challenger\x12\x1e\n" +
 	"\x05actor\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\x05actor\x12 \n" +
 	"\x06reason\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\x06reason\x12\x14\n" +
-	"\x05force\x18\x05 \x01(\bR\x05force:Z\xbaHW\x1aU\n" +
-	"\fforce_reason\x12#reason: say why, when force is true\x1a !this.force || this.reason != ''\"k\n" +
+	"\x05force\x18\x05 \x01(\bR\x05force\"k\n" +
 	"\x19PromoteChallengerResponse\x124\n" +
 	"\tpromotion\x18\x01 \x01(\v2\x16.nextbest.v1.PromotionR\tpromotion\x12\x18\n" +
 	"\aserving\x18\x02 \x01(\bR\aserving\"\xc0\x01\n" +
