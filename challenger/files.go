@@ -53,9 +53,13 @@ func (f *files) load(dir string, logger *slog.Logger) {
 	}
 }
 
-// follow follows the folder until ctx is done. One that does not exist has no challengers.
+// follow follows the folder, once it is there, until ctx is done. Most loops have none, and the system has few watches to give.
 func (f *files) follow(ctx context.Context, dir string, o Options) {
-	// A folder that is not there is no trouble here, so Watch's own word on what it cannot be notified of is not for the log.
+	for _, err := os.Stat(dir); err != nil; _, err = os.Stat(dir) {
+		if rest(ctx, o.Poll) != nil {
+			return
+		}
+	}
 	loop.Watch(ctx, dir, nil, func(c loop.Change) { f.apply(c, o.Logger) }, loop.WatchOptions{Poll: o.Poll, Settle: o.Settle})
 }
 

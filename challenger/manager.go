@@ -82,9 +82,11 @@ func (m *Manager) hire(ctx context.Context) {
 		w := newWorker(m, name)
 		m.workers[name] = w
 		dir := filepath.Join(m.o.Dir, name)
-		w.files.load(dir, w.logger)
-		m.running.Go(func() { w.files.follow(ctx, dir, m.o) })
-		m.running.Go(func() { w.run(ctx) })
+		m.running.Go(func() {
+			w.files.load(dir, w.logger)
+			m.running.Go(func() { w.files.follow(ctx, dir, m.o) })
+			w.run(ctx)
+		})
 	}
 }
 

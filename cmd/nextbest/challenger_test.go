@@ -112,6 +112,9 @@ func TestChallengerFromFileToPromotion(t *testing.T) {
 			t.Errorf("nextbest %v: exit %d\n%s%s", args, status, out, errs)
 		}
 	}
+	if out, _, _ := command(t, program, "log", "cat", "--data", data, "--kind", "loop_change"); strings.Count(out, "\n") != 4 || !strings.Contains(out, `"reason":"a drill"`) {
+		t.Errorf("the changes in the log:\n%s", out)
+	}
 	if out, _, _ := command(t, program, "log", "cat", "--data", data, "--kind", "challenge"); strings.Count(out, "\n") != 2 || !strings.Contains(out, "epsilon_greedy") {
 		t.Errorf("the challenges in the log:\n%s", out)
 	}
