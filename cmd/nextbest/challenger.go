@@ -56,6 +56,10 @@ func challengerListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Show the challengers of a loop, with their gains",
+		Long: `Prints each challenger's state and its gain over the policy that serves, with an interval that may be looked at as
+often as you like; what is wrong with a file; and, after a promotion, how the displaced policy does.`,
+		Example: `  nextbest challenger list --loop homepage
+  nextbest challenger list --loop homepage --server http://nextbest:8080 --json`,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			answer := &nextbestv1.ListChallengersResponse{}
@@ -74,6 +78,10 @@ func challengerPromoteCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "promote NAME",
 		Short: "Put a challenger in the place of the policy that serves; refused unless it is proven to be better",
+		Long: `Puts the challenger's file in force, records who asked and on which evidence, and keeps what was learned. The loop's own
+file stays as it is: it comes back when it changes, by take-back, or by itself when it is proven to be better.`,
+		Example: `  nextbest challenger promote --loop homepage bolder --reason "wins since Monday"
+  nextbest challenger promote --loop homepage bolder --force --reason "the old one is broken"`,
 		Args:  oneChallenger,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.force && o.reason == "" {
@@ -100,6 +108,9 @@ func challengerTakeBackCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "take-back NAME",
 		Short: "Put the policy back that the challenger displaced",
+		Long: `Puts the file back in force that the challenger displaced, and records who asked. The challenger goes on being evaluated,
+and is promoted by command alone until its file changes.`,
+		Example: `  nextbest challenger take-back --loop homepage bolder --reason "complaints by telephone"`,
 		Args:  oneChallenger,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			answer := &nextbestv1.TakeBackChallengerResponse{}
