@@ -9,6 +9,7 @@ import (
 
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/eventlog"
+	"github.com/nextbest/nextbest/learn"
 	"github.com/nextbest/nextbest/ope"
 )
 
@@ -17,6 +18,7 @@ type judged struct {
 	position eventlog.Position
 	time     int64
 	unit     uint64
+	snapshot uint64
 	slots    []judgedSlot
 }
 
@@ -54,7 +56,8 @@ func (j *judge) see(d *decision.Record) bool {
 
 // decision judges a decision that was seen.
 func (j *judge) decision(pos eventlog.Position, d *decision.Record) *judged {
-	out := &judged{position: pos, time: d.Time.UnixNano(), unit: unitOf(d), slots: make([]judgedSlot, len(d.Choices))}
+	out := &judged{position: pos, time: d.Time.UnixNano(), unit: unitOf(d), snapshot: learn.SnapshotNumber(d.SnapshotID),
+		slots: make([]judgedSlot, len(d.Choices))}
 	verdicts := make([]verdict, len(d.Choices)*len(j.rules))
 	for i := range d.Choices {
 		s := &out.slots[i]
@@ -124,7 +127,7 @@ func (j *judge) verdict() (v verdict) {
 // row returns the samples of a slot that turned out to be worth a reward.
 func (d *judged) row(slot int, reward float64) Row {
 	s := &d.slots[slot]
-	r := Row{Decision: d.position, Time: time.Unix(0, d.time).UTC(), Slot: slot, Samples: make([]ope.Sample, len(s.by))}
+	r := Row{Decision: d.position, Time: time.Unix(0, d.time).UTC(), Slot: slot, Snapshot: d.snapshot, Samples: make([]ope.Sample, len(s.by))}
 	for k, v := range s.by {
 		r.Samples[k] = ope.Sample{
 			Action: int(s.action), Reward: reward, Propensity: s.propensity, Target: v.target,

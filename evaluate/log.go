@@ -23,7 +23,12 @@ const logFolder = "log"
 
 // Options say what to evaluate. Data, Loop and Candidates are needed.
 type Options struct {
-	Data       string // the service's data directory
+	Data string // the service's data directory
+	// Live is the open log of a running service, to be followed, in the place of Data. It needs a Definition, and stays open.
+	Live *eventlog.Log
+	// Each is called with each record before it is applied, nil with one that cannot be decoded; an error ends the call of
+	// Next or Wait and leaves the record out, so that the log is good for nothing more. nil calls nobody.
+	Each       func(ctx context.Context, pos eventlog.Position, r *logv1.Record) error
 	Loop       string // whose decisions
 	Candidates []Candidate
 	// Definition says what events are worth and learns q̂. nil means the loop's newest file in the log, which a log without
@@ -46,7 +51,11 @@ type Row struct {
 	Decision eventlog.Position // of its record: the same for its slots
 	Time     time.Time         // of the decision
 	Slot     int
-	Samples  []ope.Sample // one per candidate, in their order
+	Snapshot uint64 // number of the one that decided
+	// Metrics are what each metric of the reward came to, in the order of Definition().Reward.Metrics: 0 where nothing was
+	// reported. Empty where the reward has no metrics.
+	Metrics []float64
+	Samples []ope.Sample // one per candidate, in their order
 }
 
 // Log reads the decisions of one loop as samples. It is for one goroutine.
@@ -68,6 +77,10 @@ type Log struct {
 // Open reads where the loop's newest file is, and returns the loop's decisions from the first on. Close it.
 func Open(ctx context.Context, o Options) (*Log, error) {
 	l := &Log{options: o}
+	if o.Live != nil {
+		l.log = o.Live
+		return l, l.follow()
+	}
 	var err error
 	if l.log, _, err = eventlog.OpenReadOnly(filepath.Join(o.Data, logFolder)); err != nil {
 		return nil, fmt.Errorf("open the event log: %w", err)
@@ -89,11 +102,24 @@ func (l *Log) start(ctx context.Context) error {
 	if l.definition == nil {
 		return fmt.Errorf("the log has no loop file of %q any more: say which one to judge rewards by", l.options.Loop)
 	}
+	return l.begin(int(min(found.lag+1, snapshotsKept)))
+}
+
+// follow starts at the beginning of a log that goes on.
+func (l *Log) follow() error {
+	if l.definition = l.options.Definition; l.definition == nil {
+		return errors.New("a log that goes on is evaluated by a loop file that is given")
+	}
+	return l.begin(snapshotsKept)
+}
+
+// begin makes what reads the log. keep is how many snapshots of each model may be needed.
+func (l *Log) begin(keep int) (err error) {
 	if l.candidates, err = expanded(l.options.Candidates, l.definition.Loop); err != nil {
 		return err
 	}
 	l.counts = newCounts(l.candidates)
-	l.judge = l.newJudge(int(min(found.lag+1, snapshotsKept)))
+	l.judge = l.newJudge(keep)
 	l.reader = l.log.NewReader(0)
 	return nil
 }
@@ -154,9 +180,29 @@ func (l *Log) Counts() Counts {
 func (l *Log) Calibration() Calibration { return l.calibrate.result() }
 
 // Close lets go of the log.
-func (l *Log) Close() error { return errors.Join(l.reader.Close(), l.log.Close()) }
+func (l *Log) Close() error {
+	err := l.reader.Close()
+	if l.options.Live == nil {
+		err = errors.Join(err, l.log.Close())
+	}
+	return err
+}
 
-// Next returns the next row, in the order of decisions, or io.EOF at the end. The row is the caller's.
+// Wait reads the next record of a live log; at its end it waits for one until ctx is done.
+func (l *Log) Wait(ctx context.Context) error {
+	pos, payload, err := l.reader.Next(ctx)
+	if err == nil {
+		err = l.take(ctx, pos, payload)
+	}
+	if err != nil {
+		return fmt.Errorf("follow loop %q: %w", l.options.Loop, err)
+	}
+	return nil
+}
+
+// Next returns the next row, in the order of decisions, or io.EOF at the end. The row is the caller's. The end of a live log
+// is where it ends now: later calls return what has come since. Rows come when their window has ended by the time of
+// the log, which moves with its records.
 func (l *Log) Next(ctx context.Context) (Row, error) {
 	for l.ready.len() == 0 {
 		if l.ended {
@@ -168,29 +214,43 @@ func (l *Log) Next(ctx context.Context) (Row, error) {
 		if l.options.Between != nil {
 			l.options.Between(l.Progress())
 		}
-		if err := l.step(); err != nil {
+		err := l.step(ctx)
+		if errors.Is(err, io.EOF) {
+			return Row{}, io.EOF
+		}
+		if err != nil {
 			return Row{}, fmt.Errorf("evaluate loop %q: read the event log: %w", l.options.Loop, err)
 		}
 	}
 	return l.ready.pop(), nil
 }
 
-// step takes the log's next record.
-func (l *Log) step() error {
+// step takes the log's next record. At the end of a live log it returns io.EOF.
+func (l *Log) step(ctx context.Context) error {
 	pos, payload, err := l.reader.TryNext()
-	if errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) && l.options.Live == nil {
 		l.finish()
 		return nil
 	}
 	if err != nil {
 		return err
 	}
+	return l.take(ctx, pos, payload)
+}
+
+// take applies one record.
+func (l *Log) take(ctx context.Context, pos eventlog.Position, payload []byte) error {
 	l.at = pos
 	l.counts.Records++
 	if l.counts.BeginsAt == 0 {
 		l.counts.BeginsAt = uint64(pos)
 	}
 	r, err := eventlog.Unmarshal(payload)
+	if l.options.Each != nil {
+		if err := l.options.Each(ctx, pos, r); err != nil {
+			return err
+		}
+	}
 	if err != nil {
 		l.counts.SkippedRecords[learn.PoisonUndecodable]++
 		return nil
@@ -270,7 +330,9 @@ func (l *Log) settled(s learn.Settled) {
 func (l *Log) emit(d *judged, slots []learn.SlotWorth) {
 	l.counts.Evaluated++
 	for i := range d.slots {
-		l.ready.push(d.row(i, slots[i].Reward))
+		r := d.row(i, slots[i].Reward)
+		r.Metrics = slots[i].Metrics
+		l.ready.push(r)
 	}
 }
 

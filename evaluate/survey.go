@@ -67,7 +67,7 @@ const (
 	bodyDecision   = 2
 	bodyLoopChange = 5
 	bodyCut        = 6
-	bodyLast       = 7
+	bodyLast       = 8
 
 	fieldLoop     = 1
 	fieldSnapshot = 4

@@ -37,10 +37,26 @@ type RewardSpec struct {
 	Min, Max    float64  // of a reported value; -Inf and +Inf when the loop does not bound it
 }
 
+// PromotionSpec says how a challenger may take the loop's place, and what calls the loop back.
+type PromotionSpec struct {
+	Automatic     bool    // as soon as it is proven; else by command alone
+	Alpha         float64 // probability, over all looks together, with which an interval of a gain may miss; in (0,1)
+	MinimumEvents uint64  // evaluated before it is promoted without being asked
+	Watch         WatchSpec
+}
+
+// WatchSpec names what must not fall after a promotion.
+type WatchSpec struct {
+	Metric    string  // one of the reward's; "" is the reward itself
+	Lower     bool    // less of it is better
+	Tolerance float64 // by how much it may be worse, in its unit; at least 0
+}
+
 // Definition is a loop file, compiled. It is immutable.
 type Definition struct {
 	Loop         *decision.Loop
 	Reward       RewardSpec
+	Promotion    PromotionSpec
 	RewardSync   decision.Durability
 	NewEstimator func() model.Estimator
 	Path         string

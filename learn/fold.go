@@ -105,12 +105,17 @@ func (f *fold) change(pos eventlog.Position, r *logv1.Record, c *logv1.LoopChang
 		}
 		return f.poison(PoisonDefinition, err), nil
 	}
+	var before Standing
+	if l != nil {
+		before = l.standing
+	}
 	if l == nil || l.definition.LearningKey != d.LearningKey {
 		if l, err = f.refold(pos, d); err != nil {
 			return effect{}, err
 		}
 		f.loops[c.GetLoop()] = l
 	}
+	l.standing = before.after(pos, r, d)
 	l.advance(r.GetTimeUnixNanos())
 	l.definition, l.removed, l.changed = d, false, true
 	l.catalogues.put(d)
@@ -207,6 +212,8 @@ func loopOf(r *logv1.Record) string {
 		return body.Cut.GetLoop()
 	case *logv1.Record_Publish:
 		return body.Publish.GetLoop()
+	case *logv1.Record_Challenge:
+		return body.Challenge.GetLoop()
 	default:
 		return ""
 	}

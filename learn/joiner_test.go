@@ -77,7 +77,7 @@ func compareOpen(t *rapid.T, j *Joiner, fold *loopFold) {
 		}
 		for i := range s.Slots {
 			worth, rewarded := fold.spec().worth(e.rewards, i)
-			if s.Slots[i] != (SlotWorth{worth, rewarded}) {
+			if s.Slots[i].Reward != worth || s.Slots[i].Rewarded != rewarded {
 				t.Fatalf("open %+v, the fold has %v", s, worth)
 			}
 		}

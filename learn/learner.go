@@ -48,6 +48,9 @@ type Learner struct {
 	tail    *tail
 	served  atomic.Pointer[map[string]*served] // copied to be changed; only the tail's goroutine does
 	applied atomic.Uint64                      // position of the next record to be folded
+	changed atomic.Uint64                      // position of the last loop change that callers see
+	changes chan struct{}                      // held by whoever changes which file is in force
+	change  eventlog.Position                  // of the last loop change that was appended; for the holder of changes
 	atEnd   atomic.Int64                       // when the tail was last at the end of the log
 	notice  notice                             // of a change of served
 	stop    context.CancelFunc
@@ -61,6 +64,7 @@ var _ decision.Snapshots = (*Learner)(nil)
 type served struct {
 	snapshot   atomic.Pointer[decision.Snapshot]
 	definition atomic.Pointer[Definition]
+	standing   atomic.Pointer[Standing]
 	status     atomic.Pointer[Status]
 	since      atomic.Uint64 // position after the loop change that the snapshot, or its refusal, came with
 }
@@ -71,7 +75,7 @@ func Start(ctx context.Context, log EventLog, compile Compile, o Options) (*Lear
 	o.setDefaults()
 	running, stop := context.WithCancel(context.Background())
 	defer context.AfterFunc(ctx, stop)()
-	l := &Learner{log: log, compile: compile, o: o, stop: stop, done: make(chan struct{})}
+	l := &Learner{log: log, compile: compile, o: o, stop: stop, done: make(chan struct{}), changes: make(chan struct{}, 1)}
 	l.served.Store(&map[string]*served{})
 	f, err := restore(o.Dir, log, compile, readHistory(running, log), o.Logger)
 	if err != nil {
@@ -131,6 +135,15 @@ func (l *Learner) Definition(loop string) (*Definition, bool) {
 		return nil, false
 	}
 	return s.definition.Load(), true
+}
+
+// Standing returns how the loop's definition in force came to be so.
+func (l *Learner) Standing(loop string) (Standing, bool) {
+	s := l.find(loop)
+	if s == nil {
+		return Standing{}, false
+	}
+	return *s.standing.Load(), true
 }
 
 // Loops returns the names of the loops in force, sorted.

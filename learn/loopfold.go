@@ -13,6 +13,7 @@ import (
 // Its time is the largest time of a record so far; it never goes back.
 type loopFold struct {
 	definition *Definition
+	standing   Standing // how the definition came to be in force
 	removed    bool
 	estimator  model.Estimator // nil: events are joined and nothing is learned from them
 	now        int64           // log time, unix nanoseconds
@@ -48,6 +49,7 @@ type published struct {
 func newLoopFold(d *Definition) *loopFold {
 	return &loopFold{
 		definition: d,
+		standing:   Standing{Definition: d, Base: d},
 		estimator:  d.NewEstimator(),
 		now:        math.MinInt64,
 		catalogues: catalogues{inForce: d},

@@ -49,12 +49,15 @@ func (t *tail) inForce(l *loopFold, pos eventlog.Position) {
 		t.loops[name] = p
 	}
 	t.order = slices.Sorted(maps.Keys(t.loops))
+	t.changed.Store(max(t.changed.Load(), uint64(pos)))
 	if l.removed {
 		t.put(name, nil)
 		return
 	}
 	p.fold, p.changed, p.last, p.stale = l, pos, time.Time{}, true
 	p.definition.Store(l.definition)
+	standing := l.standing
+	p.standing.Store(&standing)
 	p.status.Store(t.status(p))
 	t.put(name, p.served)
 }

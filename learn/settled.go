@@ -22,6 +22,9 @@ type Settled struct {
 type SlotWorth struct {
 	Reward   float64
 	Rewarded bool // false: Reward is the default
+	// Metrics are what each metric of the reward came to, in the definition's order, 0 where nothing was reported. Empty where
+	// the reward has none.
+	Metrics []float64
 }
 
 func (l *loopFold) settled(e *event, ended bool) Settled {
@@ -31,6 +34,10 @@ func (l *loopFold) settled(e *event, ended bool) Settled {
 	}
 	for i := range s.Slots {
 		s.Slots[i].Reward, s.Slots[i].Rewarded = l.spec().worth(e.rewards, i)
+		for m := range l.spec().Metrics {
+			value, _ := l.spec().aggregate(e.rewards, uint16(i), uint16(m))
+			s.Slots[i].Metrics = append(s.Slots[i].Metrics, value)
+		}
 	}
 	return s
 }

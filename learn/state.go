@@ -25,7 +25,32 @@ func (f *fold) appendState(b []byte) ([]byte, error) {
 			return nil, fmt.Errorf("state of loop %q: %w", name, err)
 		}
 	}
+	f.encodeStandings(e)
 	return e.b, nil
+}
+
+// encodeStandings writes those of promoted loops at the end, and nothing where there are none, as in states from before there
+// were promotions.
+func (f *fold) encodeStandings(e *encoder) {
+	for _, name := range slices.Sorted(maps.Keys(f.loops)) {
+		if s := &f.loops[name].standing; !s.plain() {
+			e.string(name)
+			s.encode(e)
+		}
+	}
+}
+
+func (f *fold) decodeStandings(d *decoder) error {
+	for len(d.b) > 0 {
+		l := f.loops[d.string()]
+		if l == nil {
+			return errState
+		}
+		if err := l.standing.decode(d, f.compile); err != nil {
+			return fmt.Errorf("standing of loop %q: %w", l.definition.Loop.Name, err)
+		}
+	}
+	return nil
 }
 
 // readState restores what appendState wrote into a new fold.
@@ -40,6 +65,9 @@ func (f *fold) readState(b []byte) error {
 			return err
 		}
 		f.loops[l.definition.Loop.Name] = l
+	}
+	if err := f.decodeStandings(d); err != nil {
+		return err
 	}
 	if d.failed || len(d.b) > 0 {
 		return errState

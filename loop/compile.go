@@ -32,18 +32,27 @@ func (c *compiler) definition(root *node) *learn.Definition {
 	l.Actions = c.catalogue(root.key("actions"), &l.Schema)
 	l.UserNames = l.Schema.UserFieldNames()
 	reward := c.reward(root.key("reward"))
+	promotion := c.promotion(root.key("promotion"), &reward)
 	return &learn.Definition{
 		Loop:         l,
 		Reward:       reward,
+		Promotion:    promotion,
 		RewardSync:   decision.Durability(root.key("durability").key("reward").index(durabilityWords)),
 		NewEstimator: func() model.Estimator { return estimatorOf(l).make(reward.Default) },
 	}
 }
 
+// challenged returns the loop that a path's file challenges: that of challengers/LOOP/NAME.yaml.
+func challenged(path string) (loop string, ok bool) {
+	folder := filepath.Dir(path)
+	return filepath.Base(folder), filepath.Base(filepath.Dir(folder)) == ChallengerFolder
+}
+
 // index returns a word's place in the words that its key allows, 0 when it is none of them.
 func (n *node) index(words []string) int { return max(slices.Index(words, n.text), 0) }
 
-// named compares the loop's name with its file's, so that a copy of a file cannot take over what another loop learned.
+// named compares the loop's name with its file's, so that a copy of a file cannot take over what another loop learned. A
+// challenger's file is named after its folder.
 func (c *compiler) named(n *node) {
 	if c.loop != "" {
 		if n.form == text && n.text != c.loop {
@@ -52,6 +61,12 @@ func (c *compiler) named(n *node) {
 		return
 	}
 	base := filepath.Base(c.path)
+	if loop, ok := challenged(c.path); ok {
+		if n.form == text && n.text != loop {
+			c.addf(n.at, "name: the file is in challengers/%s, so the loop must be called %s", loop, loop)
+		}
+		return
+	}
 	if want := strings.TrimSuffix(base, filepath.Ext(base)); n.form == text && n.text != want {
 		c.addf(n.at, "name: the file is called %s, so the loop must be called %s (or rename the file to %s.yaml)", base, want, n.text)
 	}
@@ -226,6 +241,25 @@ func (c *compiler) bounded(n *node, r *learn.RewardSpec) {
 		}
 		c.addf(at, "reward.default_reward: %g is outside of reward.range [%g, %g]: widen the range, or change the default", r.Default, r.Min, r.Max)
 	}
+}
+
+func (c *compiler) promotion(n *node, r *learn.RewardSpec) learn.PromotionSpec {
+	watch := n.key("watch")
+	p := learn.PromotionSpec{
+		Automatic:     n.key("mode").text == automatic,
+		Alpha:         n.key("alpha").number,
+		MinimumEvents: uint64(n.key("minimum_events").number),
+		Watch: learn.WatchSpec{
+			Metric:    watch.key("metric").text,
+			Lower:     watch.key("better").text == lowerIsBetter,
+			Tolerance: watch.key("tolerance").number,
+		},
+	}
+	known := slices.ContainsFunc(r.Metrics, func(m learn.Metric) bool { return m.Name == p.Watch.Metric })
+	if m := watch.key("metric"); m.form == text && !known {
+		c.addf(m.at, "promotion.watch.metric: %q is not one of reward.metrics: declare it there, with weight 0 if it is not to be learned from", m.text)
+	}
+	return p
 }
 
 func (c *compiler) metrics(n *node) []learn.Metric {

@@ -36,6 +36,8 @@ const (
 	epsilonGreedy = "epsilon_greedy"
 	uniform       = "uniform"
 	vector        = "vector"
+	automatic     = "automatic"
+	lowerIsBetter = "lower"
 )
 
 // The words for features.Type, features.Undeclared, learn.Aggregation, decision.LearningMode, decision.Durability,
@@ -49,6 +51,8 @@ var (
 	durabilityWords   = []string{"process", "fsync"}
 	fallbackWords     = []string{"defaults", "baseline"}
 	logFallbackWords  = []string{"baseline", "unavailable"}
+	promotionWords    = []string{"manual", automatic}
+	betterWords       = []string{"higher", lowerIsBetter}
 	valueShape        = shape{kind: valueKind, typed: "number, text, boolean, list of numbers or of texts"}
 	positiveNumber    = shape{kind: numberKind, typed: "number above 0", limited: true, above: true, min: 0, max: 1e9}
 	factor            = shape{kind: numberKind, typed: "number from 0 to 1e9", limited: true, min: 0, max: 1e9}
@@ -108,6 +112,7 @@ var fileShape = shape{kind: objectKind, keys: []key{
 	{name: "features", shape: featuresShape, doc: "What is known about a request, its user and the actions."},
 	{name: "policy", shape: policyShape, doc: "How the model's scores become probabilities."},
 	{name: "reward", shape: rewardShape, doc: "What an event turned out to be worth."},
+	{name: "promotion", shape: promotionShape, doc: "When a challenger takes this file's place, and when this file comes back. The page champion-and-challenger.md says how."},
 	{name: "learning_mode", shape: words(modeWords), fallback: "online",
 		doc:    "`online`: serve the policy's choice and learn from it. `apprentice`: serve the baseline, learn from it, and record what the policy would have chosen. `logging_only`: serve the baseline, record it, learn nothing.",
 		reason: "A loop is there to learn. Apprentice first is the cautious way to put one in front of customers."},

@@ -12,6 +12,10 @@ import (
 	"github.com/nextbest/nextbest/learn"
 )
 
+// ChallengerFolder is the folder, in the directory of loop files, of those that challenge them: challengers/LOOP/NAME.yaml is
+// a whole file of loop LOOP, called NAME as a challenger.
+const ChallengerFolder = "challengers"
+
 // Load compiles every loop file (*.yaml, *.yml) of a directory, ordered by name. It returns the good ones, and with
 // them an error that says what is wrong with the others. Hidden entries are not loop files: the directories that
 // Kubernetes swaps under ..data are reached through the visible links to their files.
@@ -31,6 +35,20 @@ func Load(dir string) ([]*learn.Definition, error) {
 		good = append(good, d)
 	}
 	return good, errors.Join(wrong...)
+}
+
+// LoadEach compiles every loop file of a directory and returns what Watch would tell of each, ordered by the files' names.
+func LoadEach(dir string) ([]Change, error) {
+	files, err := sources(dir)
+	if err != nil {
+		return nil, err
+	}
+	changes := make([]Change, len(files))
+	for i := range files {
+		changes[i] = Change{Name: files[i].name, Path: files[i].path}
+		changes[i].Definition, changes[i].Err = files[i].compile()
+	}
+	return changes, nil
 }
 
 // CompileFile compiles the loop file at a path. The error is Problems, also when the file cannot be read.

@@ -18,17 +18,23 @@ func Reference() string {
 	var b strings.Builder
 	b.WriteString("### The file\n\n")
 	fileShape.table(&b)
-	for i := range fileShape.keys {
-		k := &fileShape.keys[i]
-		if inner := k.inner(); inner != nil {
-			fmt.Fprintf(&b, "\n### `%s`\n\n%s\n\n", k.name, k.doc)
-			inner.table(&b)
-		}
-	}
+	fileShape.sections(&b, "")
 	fmt.Fprintf(&b, "\n### Declaring a feature\n\nUnder `features.context.NAME`, `features.user.NAME` and `features.action.NAME`; names have at most %d bytes, and there are at most %d in each.\n\n",
 		maxName, maxFeatures)
 	userFieldShape.table(&b)
 	return b.String()
+}
+
+// sections writes a table for each object among the keys, and those in it.
+func (s *shape) sections(b *strings.Builder, path string) {
+	for i := range s.keys {
+		k := &s.keys[i]
+		if inner := k.inner(); inner != nil {
+			fmt.Fprintf(b, "\n### `%s`\n\n%s\n\n", where(path, k.name), k.doc)
+			inner.table(b)
+			inner.sections(b, where(path, k.name))
+		}
+	}
 }
 
 // inner returns the object that a key holds, or holds a list of.

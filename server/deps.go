@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/nextbest/nextbest/challenger"
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/eventlog"
 	"github.com/nextbest/nextbest/features"
@@ -47,7 +48,18 @@ type Reloads interface {
 	ReloadErrors() map[string]string
 }
 
+// Challengers shows the challengers of loops, and promotes and takes back.
+type Challengers interface {
+	// Status does not block; false says that there is no such loop.
+	Status(loop string) (challenger.Status, bool)
+	// Promote and TakeBack return once the change is in the log; served is false while its snapshot is still being made.
+	Promote(ctx context.Context, loop, name string, r challenger.Request) (p *learn.Promotion, served bool, err error)
+	TakeBack(ctx context.Context, loop, name string, r challenger.Request) (p *learn.Promotion, served bool, err error)
+}
+
 var (
+	_ Challengers = (*challenger.Manager)(nil)
+
 	_ Decider  = (*decision.Decider)(nil)
 	_ Loops    = (*learn.Learner)(nil)
 	_ Events   = (*eventlog.Events)(nil)
@@ -63,7 +75,10 @@ type Deps struct {
 	Features    features.Store
 	Evaluations Evaluations
 	Reloads     Reloads
-	Logger      *slog.Logger
-	Now         func() time.Time
-	NewID       func() string // of rewards that come without one
+	// Challengers may be nil: then no loop has any.
+	Challengers Challengers
+
+	Logger *slog.Logger
+	Now    func() time.Time
+	NewID  func() string // of rewards that come without one
 }

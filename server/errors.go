@@ -75,6 +75,9 @@ func late(ctx context.Context, err error) error {
 func classify(err error) *failure {
 	var f *failure
 	var input *decision.InputError
+	if r := challengerReason(err); r != "" {
+		return &failure{reason: r, detail: err.Error(), cause: err}
+	}
 	switch {
 	case errors.As(err, &f):
 		return f

@@ -22,7 +22,12 @@ const (
 	UnknownLoop          Reason = "UNKNOWN_LOOP"
 	UnknownEvent         Reason = "UNKNOWN_EVENT"
 	UnknownEvaluation    Reason = "UNKNOWN_EVALUATION"
-	EventConflict        Reason = "EVENT_CONFLICT"       // the event id was used for another request
+	EventConflict        Reason = "EVENT_CONFLICT" // the event id was used for another request
+	UnknownChallenger    Reason = "UNKNOWN_CHALLENGER"
+	ChallengerBroken     Reason = "CHALLENGER_BROKEN"    // its file cannot be used; the place and the problem are in the text
+	NotProven            Reason = "NOT_PROVEN"           // the challenger is not proven to be better; the numbers are in the text
+	NotPromoted          Reason = "NOT_PROMOTED"         // there is no such promotion to take back
+	LoopChanged          Reason = "LOOP_CHANGED"         // another loop file has come into force meanwhile
 	Overloaded           Reason = "OVERLOADED"           // too many calls at once: not started
 	EvaluationsFull      Reason = "EVALUATIONS_FULL"     // too many evaluations wait: not started
 	LogUnavailable       Reason = "LOG_UNAVAILABLE"      // the event log cannot take or give records now
@@ -67,6 +72,16 @@ func (r Reason) meaning() meaning {
 		return meaning{codes.NotFound, http.StatusNotFound, "There is no such evaluation.", 0}
 	case EventConflict:
 		return meaning{codes.AlreadyExists, http.StatusConflict, "The event id was used for another request.", 0}
+	case UnknownChallenger:
+		return meaning{codes.NotFound, http.StatusNotFound, "There is no such challenger.", 0}
+	case ChallengerBroken:
+		return meaning{codes.FailedPrecondition, http.StatusConflict, "The challenger's file cannot be used.", 0}
+	case NotProven:
+		return meaning{codes.FailedPrecondition, http.StatusConflict, "The challenger is not proven to be better.", 0}
+	case NotPromoted:
+		return meaning{codes.FailedPrecondition, http.StatusConflict, "There is no such promotion to take back.", 0}
+	case LoopChanged:
+		return meaning{codes.Aborted, http.StatusConflict, "Another loop file has come into force meanwhile.", 0}
 	case Overloaded:
 		return meaning{codes.Unavailable, http.StatusServiceUnavailable, "The server has too many calls at once.", time.Second}
 	case EvaluationsFull:

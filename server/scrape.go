@@ -27,6 +27,7 @@ type scrape struct {
 	logDamaged, logErrors                       metric.Int64ObservableCounter
 	rewards, capped, openEvents, held, reloadOK metric.Int64ObservableGauge
 	snapshotNumber, snapshotEvents              metric.Int64ObservableGauge
+	challengers                                 challengerInstruments
 	lagRecords                                  metric.Int64ObservableGauge
 	lagSeconds, snapshotAge, syncAge            metric.Float64ObservableGauge
 	logBytes, logSegments, logQueue, logBad     metric.Int64ObservableGauge
@@ -38,6 +39,7 @@ func (m *metrics) observe(deps Deps, limit *inFlight, ready func() bool) error {
 	s.makeServer()
 	s.makeLoops()
 	s.makeLog()
+	s.makeChallengers()
 	if err := errors.Join(s.errs...); err != nil {
 		return err
 	}
@@ -114,6 +116,7 @@ func (s *scrape) collect(o metric.Observer, ready bool) {
 		}
 	}
 	s.collectReloads(o)
+	s.collectChallengers(o)
 }
 
 func (s *scrape) collectLoop(o metric.Observer, name string, status learn.Status, now time.Time) {

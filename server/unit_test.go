@@ -26,7 +26,8 @@ import (
 func reasons() []Reason {
 	return []Reason{
 		InvalidField, MalformedMessage, MessageTooLarge, UnsupportedMediaType, MethodNotAllowed, UnknownPath, UnknownLoop,
-		UnknownEvent, UnknownEvaluation, EventConflict, Overloaded, EvaluationsFull, LogUnavailable, FeaturesUnavailable, FeaturesUnreadable, DeadlineExceeded, Canceled, Internal,
+		UnknownEvent, UnknownEvaluation, EventConflict, UnknownChallenger, ChallengerBroken, NotProven, NotPromoted, LoopChanged,
+		Overloaded, EvaluationsFull, LogUnavailable, FeaturesUnavailable, FeaturesUnreadable, DeadlineExceeded, Canceled, Internal,
 	}
 }
 
@@ -37,6 +38,8 @@ func TestRegistry(t *testing.T) {
 		UnsupportedMediaType: "InvalidArgument 415", MethodNotAllowed: "Unimplemented 405", UnknownPath: "Unimplemented 404",
 		UnknownLoop: "NotFound 404", UnknownEvent: "NotFound 404", EventConflict: "AlreadyExists 409",
 		UnknownEvaluation: "NotFound 404", EvaluationsFull: "ResourceExhausted 429",
+		UnknownChallenger: "NotFound 404", ChallengerBroken: "FailedPrecondition 409", NotProven: "FailedPrecondition 409",
+		NotPromoted: "FailedPrecondition 409", LoopChanged: "Aborted 409",
 		Overloaded: "Unavailable 503", LogUnavailable: "Unavailable 503", FeaturesUnavailable: "Unavailable 503", FeaturesUnreadable: "FailedPrecondition 409",
 		DeadlineExceeded: "DeadlineExceeded 504", Canceled: "Canceled 499", Internal: "Internal 500",
 	}
@@ -138,7 +141,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	a := answer{body: openapi.Document()}
 	routes := routesOf(services)
-	if len(routes) != 13 {
+	if len(routes) != 16 {
 		t.Errorf("%d routes", len(routes))
 	}
 	for _, route := range routes {

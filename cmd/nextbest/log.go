@@ -174,17 +174,20 @@ func catLog(o catOptions, out io.Writer) error {
 // where protobuf's JSON has both in base64.
 func readableJSON(r *logv1.Record) ([]byte, error) {
 	body, err := protojson.Marshal(r)
-	change, publish := r.GetLoopChange(), r.GetPublish()
-	if err != nil || change == nil && publish == nil {
+	change, publish, challenge := r.GetLoopChange(), r.GetPublish(), r.GetChallenge()
+	if err != nil || change == nil && publish == nil && challenge == nil {
 		return body, err
 	}
 	var members map[string]any
 	if err := json.Unmarshal(body, &members); err != nil {
 		return nil, err
 	}
-	if change != nil {
+	switch {
+	case change != nil:
 		members["loopChange"].(map[string]any)["file"] = string(change.GetFile())
-	} else {
+	case challenge != nil:
+		members["challenge"].(map[string]any)["file"] = string(challenge.GetFile())
+	default:
 		members["publish"].(map[string]any)["modelSha256"] = hex.EncodeToString(publish.GetModelSha256())
 	}
 	return json.Marshal(members)
@@ -234,7 +237,7 @@ func eachRecord(data string, from eventlog.Position, f func(eventlog.Position, *
 	}
 }
 
-var recordKinds = []string{"decision", "activation", "reward", "loop_change", "cut", "publish"}
+var recordKinds = []string{"decision", "activation", "reward", "loop_change", "cut", "publish", "challenge"}
 
 func kindAndLoop(r *logv1.Record) (kind, loop string) {
 	switch b := r.GetBody().(type) {
@@ -250,6 +253,8 @@ func kindAndLoop(r *logv1.Record) (kind, loop string) {
 		return "cut", b.Cut.GetLoop()
 	case *logv1.Record_Publish:
 		return "publish", b.Publish.GetLoop()
+	case *logv1.Record_Challenge:
+		return "challenge", b.Challenge.GetLoop()
 	default:
 		return "unknown", ""
 	}

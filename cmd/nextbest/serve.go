@@ -13,6 +13,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/nextbest/nextbest/challenger"
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/evaluate/jobs"
 	"github.com/nextbest/nextbest/eventlog"
@@ -116,6 +117,10 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 		return err
 	}
 	stopping.addClose("loop files", files.Close)
+	challengers := challenger.Start(learner, events, challenger.Options{
+		Dir: filepath.Join(o.loops, loop.ChallengerFolder), Logger: logger,
+	})
+	stopping.addClose("challengers", challengers.Close)
 
 	evaluations := newEvaluations(o.data, logger)
 	stopping.addClose("evaluations", evaluations.Close)
@@ -128,7 +133,7 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 			FeatureBudget: o.featureBudget,
 		},
 		Loops: learner, Events: events, Log: events.Log(), Features: store, Reloads: files, Evaluations: evaluations,
-		Logger: logger,
+		Challengers: challengers, Logger: logger,
 	})
 	if err != nil {
 		return err

@@ -34,6 +34,9 @@ var rules = []rule{
 	// It makes samples of the decision log.
 	{packages: "evaluate", ours: []string{"decision", "eventlog", "features", "learn", "loop", "model", "ope",
 		"proto/gen/nextbest/log/v1"}},
+	// It evaluates while the service runs, and changes which loop file is in force.
+	{packages: "challenger", ours: []string{"decision", "eventlog", "evaluate", "learn", "loop", "ope",
+		"proto/gen/nextbest/log/v1"}},
 	{packages: "simulate", ours: []string{"decision", "features", "model", "guardrail", "experiment", "learn", "loop"}},
 	{packages: "simulate/chart", ours: []string{"simulate"}},
 
@@ -44,7 +47,7 @@ var rules = []rule{
 	{packages: "features/embedded", ours: []string{"decision", "features", "eventlog"}}, // decision: the log's durabilities
 	{packages: "features/storetest", ours: []string{"features"}},
 
-	{packages: "server/...", ours: []string{"decision", "evaluate/jobs", "evaluate/report", "eventlog/...",
+	{packages: "server/...", ours: []string{"challenger", "decision", "evaluate/jobs", "evaluate/report", "eventlog/...",
 		"experiment", "features", "guardrail", "learn", "loop", "model", "ope", "proto/...", "server/...", "console"}},
 	{packages: "console"},
 	{packages: "proto/..."},

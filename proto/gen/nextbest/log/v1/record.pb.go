@@ -36,6 +36,7 @@ type Record struct {
 	//	*Record_LoopChange
 	//	*Record_Cut
 	//	*Record_Publish
+	//	*Record_Challenge
 	Body          isRecord_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -139,6 +140,15 @@ func (x *Record) GetPublish() *Publish {
 	return nil
 }
 
+func (x *Record) GetChallenge() *Challenge {
+	if x != nil {
+		if x, ok := x.Body.(*Record_Challenge); ok {
+			return x.Challenge
+		}
+	}
+	return nil
+}
+
 type isRecord_Body interface {
 	isRecord_Body()
 }
@@ -167,6 +177,10 @@ type Record_Publish struct {
 	Publish *Publish `protobuf:"bytes,7,opt,name=publish,proto3,oneof"`
 }
 
+type Record_Challenge struct {
+	Challenge *Challenge `protobuf:"bytes,8,opt,name=challenge,proto3,oneof"`
+}
+
 func (*Record_Decision) isRecord_Body() {}
 
 func (*Record_Activation) isRecord_Body() {}
@@ -178,6 +192,8 @@ func (*Record_LoopChange) isRecord_Body() {}
 func (*Record_Cut) isRecord_Body() {}
 
 func (*Record_Publish) isRecord_Body() {}
+
+func (*Record_Challenge) isRecord_Body() {}
 
 // Feature is one named value. Exactly one of the kinds is set.
 type Feature struct {
@@ -1017,6 +1033,7 @@ type LoopChange struct {
 	File          []byte                 `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"` // as read, byte for byte
 	Path          string                 `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
 	Removed       bool                   `protobuf:"varint,4,opt,name=removed,proto3" json:"removed,omitempty"`
+	Promotion     *Promotion             `protobuf:"bytes,5,opt,name=promotion,proto3" json:"promotion,omitempty"` // absent where the file is that of the directory of loop files
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1079,6 +1096,216 @@ func (x *LoopChange) GetRemoved() bool {
 	return false
 }
 
+func (x *LoopChange) GetPromotion() *Promotion {
+	if x != nil {
+		return x.Promotion
+	}
+	return nil
+}
+
+// Promotion says why a challenger's file took the place of the champion's, or why that came back.
+type Promotion struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Challenger string                 `protobuf:"bytes,1,opt,name=challenger,proto3" json:"challenger,omitempty"`
+	TakenBack  bool                   `protobuf:"varint,2,opt,name=taken_back,json=takenBack,proto3" json:"taken_back,omitempty"` // the displaced file is in force again
+	// The evidence: the gain of what is put in force over what was, in units of the reward or of the metric.
+	Metric          string  `protobuf:"bytes,3,opt,name=metric,proto3" json:"metric,omitempty"` // "": the reward
+	Gain            float64 `protobuf:"fixed64,4,opt,name=gain,proto3" json:"gain,omitempty"`
+	Lower           float64 `protobuf:"fixed64,5,opt,name=lower,proto3" json:"lower,omitempty"`
+	Upper           float64 `protobuf:"fixed64,6,opt,name=upper,proto3" json:"upper,omitempty"`
+	Events          uint64  `protobuf:"varint,7,opt,name=events,proto3" json:"events,omitempty"`
+	Actor           string  `protobuf:"bytes,8,opt,name=actor,proto3" json:"actor,omitempty"` // who asked for it, or "automatic"
+	Reason          string  `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
+	Forced          bool    `protobuf:"varint,10,opt,name=forced,proto3" json:"forced,omitempty"`                                         // the evidence did not prove it
+	DisplacedSha256 string  `protobuf:"bytes,11,opt,name=displaced_sha256,json=displacedSha256,proto3" json:"displaced_sha256,omitempty"` // of the file that was in force before, in hexadecimal
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Promotion) Reset() {
+	*x = Promotion{}
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Promotion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Promotion) ProtoMessage() {}
+
+func (x *Promotion) ProtoReflect() protoreflect.Message {
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Promotion.ProtoReflect.Descriptor instead.
+func (*Promotion) Descriptor() ([]byte, []int) {
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Promotion) GetChallenger() string {
+	if x != nil {
+		return x.Challenger
+	}
+	return ""
+}
+
+func (x *Promotion) GetTakenBack() bool {
+	if x != nil {
+		return x.TakenBack
+	}
+	return false
+}
+
+func (x *Promotion) GetMetric() string {
+	if x != nil {
+		return x.Metric
+	}
+	return ""
+}
+
+func (x *Promotion) GetGain() float64 {
+	if x != nil {
+		return x.Gain
+	}
+	return 0
+}
+
+func (x *Promotion) GetLower() float64 {
+	if x != nil {
+		return x.Lower
+	}
+	return 0
+}
+
+func (x *Promotion) GetUpper() float64 {
+	if x != nil {
+		return x.Upper
+	}
+	return 0
+}
+
+func (x *Promotion) GetEvents() uint64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *Promotion) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *Promotion) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Promotion) GetForced() bool {
+	if x != nil {
+		return x.Forced
+	}
+	return false
+}
+
+func (x *Promotion) GetDisplacedSha256() string {
+	if x != nil {
+		return x.DisplacedSha256
+	}
+	return ""
+}
+
+// Challenge says that a challenger is evaluated from here on, on the decisions after this record, or no more.
+type Challenge struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Loop          string                 `protobuf:"bytes,1,opt,name=loop,proto3" json:"loop,omitempty"`
+	Challenger    string                 `protobuf:"bytes,2,opt,name=challenger,proto3" json:"challenger,omitempty"`
+	File          []byte                 `protobuf:"bytes,3,opt,name=file,proto3" json:"file,omitempty"` // as read, byte for byte
+	Path          string                 `protobuf:"bytes,4,opt,name=path,proto3" json:"path,omitempty"`
+	Removed       bool                   `protobuf:"varint,5,opt,name=removed,proto3" json:"removed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Challenge) Reset() {
+	*x = Challenge{}
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Challenge) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Challenge) ProtoMessage() {}
+
+func (x *Challenge) ProtoReflect() protoreflect.Message {
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Challenge.ProtoReflect.Descriptor instead.
+func (*Challenge) Descriptor() ([]byte, []int) {
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Challenge) GetLoop() string {
+	if x != nil {
+		return x.Loop
+	}
+	return ""
+}
+
+func (x *Challenge) GetChallenger() string {
+	if x != nil {
+		return x.Challenger
+	}
+	return ""
+}
+
+func (x *Challenge) GetFile() []byte {
+	if x != nil {
+		return x.File
+	}
+	return nil
+}
+
+func (x *Challenge) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Challenge) GetRemoved() bool {
+	if x != nil {
+		return x.Removed
+	}
+	return false
+}
+
 // Cut ends the stretch of the log that snapshot `number` of the loop is the fold of; windows that have ended by the
 // record's time are closed first.
 type Cut struct {
@@ -1091,7 +1318,7 @@ type Cut struct {
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[12]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1103,7 +1330,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[12]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1116,7 +1343,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{12}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Cut) GetLoop() string {
@@ -1148,7 +1375,7 @@ type Publish struct {
 
 func (x *Publish) Reset() {
 	*x = Publish{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[13]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1160,7 +1387,7 @@ func (x *Publish) String() string {
 func (*Publish) ProtoMessage() {}
 
 func (x *Publish) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[13]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1173,7 +1400,7 @@ func (x *Publish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publish.ProtoReflect.Descriptor instead.
 func (*Publish) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{13}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Publish) GetLoop() string {
@@ -1222,7 +1449,7 @@ var File_nextbest_log_v1_record_proto protoreflect.FileDescriptor
 
 const file_nextbest_log_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x1cnextbest/log/v1/record.proto\x12\x0fnextbest.log.v1\"\x83\x03\n" +
+	"\x1cnextbest/log/v1/record.proto\x12\x0fnextbest.log.v1\"\xbf\x03\n" +
 	"\x06Record\x12&\n" +
 	"\x0ftime_unix_nanos\x18\x01 \x01(\x03R\rtimeUnixNanos\x127\n" +
 	"\bdecision\x18\x02 \x01(\v2\x19.nextbest.log.v1.DecisionH\x00R\bdecision\x12=\n" +
@@ -1233,7 +1460,8 @@ const file_nextbest_log_v1_record_proto_rawDesc = "" +
 	"\vloop_change\x18\x05 \x01(\v2\x1b.nextbest.log.v1.LoopChangeH\x00R\n" +
 	"loopChange\x12(\n" +
 	"\x03cut\x18\x06 \x01(\v2\x14.nextbest.log.v1.CutH\x00R\x03cut\x124\n" +
-	"\apublish\x18\a \x01(\v2\x18.nextbest.log.v1.PublishH\x00R\apublishB\x06\n" +
+	"\apublish\x18\a \x01(\v2\x18.nextbest.log.v1.PublishH\x00R\apublish\x12:\n" +
+	"\tchallenge\x18\b \x01(\v2\x1a.nextbest.log.v1.ChallengeH\x00R\tchallengeB\x06\n" +
 	"\x04body\"\xd2\x01\n" +
 	"\aFeature\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -1299,13 +1527,38 @@ const file_nextbest_log_v1_record_proto_rawDesc = "" +
 	"\x05value\x18\x04 \x01(\x01R\x05value\x12\x16\n" +
 	"\x06metric\x18\x05 \x01(\tR\x06metric\x12\x17\n" +
 	"\aslot_id\x18\x06 \x01(\tR\x06slotId\x121\n" +
-	"\x15event_time_unix_nanos\x18\a \x01(\x03R\x12eventTimeUnixNanos\"b\n" +
+	"\x15event_time_unix_nanos\x18\a \x01(\x03R\x12eventTimeUnixNanos\"\x9c\x01\n" +
 	"\n" +
 	"LoopChange\x12\x12\n" +
 	"\x04loop\x18\x01 \x01(\tR\x04loop\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\fR\x04file\x12\x12\n" +
 	"\x04path\x18\x03 \x01(\tR\x04path\x12\x18\n" +
-	"\aremoved\x18\x04 \x01(\bR\aremoved\"1\n" +
+	"\aremoved\x18\x04 \x01(\bR\aremoved\x128\n" +
+	"\tpromotion\x18\x05 \x01(\v2\x1a.nextbest.log.v1.PromotionR\tpromotion\"\xab\x02\n" +
+	"\tPromotion\x12\x1e\n" +
+	"\n" +
+	"challenger\x18\x01 \x01(\tR\n" +
+	"challenger\x12\x1d\n" +
+	"\n" +
+	"taken_back\x18\x02 \x01(\bR\ttakenBack\x12\x16\n" +
+	"\x06metric\x18\x03 \x01(\tR\x06metric\x12\x12\n" +
+	"\x04gain\x18\x04 \x01(\x01R\x04gain\x12\x14\n" +
+	"\x05lower\x18\x05 \x01(\x01R\x05lower\x12\x14\n" +
+	"\x05upper\x18\x06 \x01(\x01R\x05upper\x12\x16\n" +
+	"\x06events\x18\a \x01(\x04R\x06events\x12\x14\n" +
+	"\x05actor\x18\b \x01(\tR\x05actor\x12\x16\n" +
+	"\x06reason\x18\t \x01(\tR\x06reason\x12\x16\n" +
+	"\x06forced\x18\n" +
+	" \x01(\bR\x06forced\x12)\n" +
+	"\x10displaced_sha256\x18\v \x01(\tR\x0fdisplacedSha256\"\x81\x01\n" +
+	"\tChallenge\x12\x12\n" +
+	"\x04loop\x18\x01 \x01(\tR\x04loop\x12\x1e\n" +
+	"\n" +
+	"challenger\x18\x02 \x01(\tR\n" +
+	"challenger\x12\x12\n" +
+	"\x04file\x18\x03 \x01(\fR\x04file\x12\x12\n" +
+	"\x04path\x18\x04 \x01(\tR\x04path\x12\x18\n" +
+	"\aremoved\x18\x05 \x01(\bR\aremoved\"1\n" +
 	"\x03Cut\x12\x12\n" +
 	"\x04loop\x18\x01 \x01(\tR\x04loop\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\"\xb4\x01\n" +
@@ -1330,7 +1583,7 @@ func file_nextbest_log_v1_record_proto_rawDescGZIP() []byte {
 	return file_nextbest_log_v1_record_proto_rawDescData
 }
 
-var file_nextbest_log_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_nextbest_log_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_nextbest_log_v1_record_proto_goTypes = []any{
 	(*Record)(nil),     // 0: nextbest.log.v1.Record
 	(*Feature)(nil),    // 1: nextbest.log.v1.Feature
@@ -1344,30 +1597,34 @@ var file_nextbest_log_v1_record_proto_goTypes = []any{
 	(*Activation)(nil), // 9: nextbest.log.v1.Activation
 	(*Reward)(nil),     // 10: nextbest.log.v1.Reward
 	(*LoopChange)(nil), // 11: nextbest.log.v1.LoopChange
-	(*Cut)(nil),        // 12: nextbest.log.v1.Cut
-	(*Publish)(nil),    // 13: nextbest.log.v1.Publish
+	(*Promotion)(nil),  // 12: nextbest.log.v1.Promotion
+	(*Challenge)(nil),  // 13: nextbest.log.v1.Challenge
+	(*Cut)(nil),        // 14: nextbest.log.v1.Cut
+	(*Publish)(nil),    // 15: nextbest.log.v1.Publish
 }
 var file_nextbest_log_v1_record_proto_depIdxs = []int32{
 	7,  // 0: nextbest.log.v1.Record.decision:type_name -> nextbest.log.v1.Decision
 	9,  // 1: nextbest.log.v1.Record.activation:type_name -> nextbest.log.v1.Activation
 	10, // 2: nextbest.log.v1.Record.reward:type_name -> nextbest.log.v1.Reward
 	11, // 3: nextbest.log.v1.Record.loop_change:type_name -> nextbest.log.v1.LoopChange
-	12, // 4: nextbest.log.v1.Record.cut:type_name -> nextbest.log.v1.Cut
-	13, // 5: nextbest.log.v1.Record.publish:type_name -> nextbest.log.v1.Publish
-	2,  // 6: nextbest.log.v1.Feature.numbers:type_name -> nextbest.log.v1.Numbers
-	3,  // 7: nextbest.log.v1.Feature.texts:type_name -> nextbest.log.v1.Texts
-	1,  // 8: nextbest.log.v1.Action.features:type_name -> nextbest.log.v1.Feature
-	5,  // 9: nextbest.log.v1.Slot.excluded:type_name -> nextbest.log.v1.Excluded
-	1,  // 10: nextbest.log.v1.Decision.context:type_name -> nextbest.log.v1.Feature
-	1,  // 11: nextbest.log.v1.Decision.user_features:type_name -> nextbest.log.v1.Feature
-	8,  // 12: nextbest.log.v1.Decision.defaulted:type_name -> nextbest.log.v1.Defaulted
-	4,  // 13: nextbest.log.v1.Decision.actions:type_name -> nextbest.log.v1.Action
-	6,  // 14: nextbest.log.v1.Decision.slots:type_name -> nextbest.log.v1.Slot
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	14, // 4: nextbest.log.v1.Record.cut:type_name -> nextbest.log.v1.Cut
+	15, // 5: nextbest.log.v1.Record.publish:type_name -> nextbest.log.v1.Publish
+	13, // 6: nextbest.log.v1.Record.challenge:type_name -> nextbest.log.v1.Challenge
+	2,  // 7: nextbest.log.v1.Feature.numbers:type_name -> nextbest.log.v1.Numbers
+	3,  // 8: nextbest.log.v1.Feature.texts:type_name -> nextbest.log.v1.Texts
+	1,  // 9: nextbest.log.v1.Action.features:type_name -> nextbest.log.v1.Feature
+	5,  // 10: nextbest.log.v1.Slot.excluded:type_name -> nextbest.log.v1.Excluded
+	1,  // 11: nextbest.log.v1.Decision.context:type_name -> nextbest.log.v1.Feature
+	1,  // 12: nextbest.log.v1.Decision.user_features:type_name -> nextbest.log.v1.Feature
+	8,  // 13: nextbest.log.v1.Decision.defaulted:type_name -> nextbest.log.v1.Defaulted
+	4,  // 14: nextbest.log.v1.Decision.actions:type_name -> nextbest.log.v1.Action
+	6,  // 15: nextbest.log.v1.Decision.slots:type_name -> nextbest.log.v1.Slot
+	12, // 16: nextbest.log.v1.LoopChange.promotion:type_name -> nextbest.log.v1.Promotion
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_nextbest_log_v1_record_proto_init() }
@@ -1382,6 +1639,7 @@ func file_nextbest_log_v1_record_proto_init() {
 		(*Record_LoopChange)(nil),
 		(*Record_Cut)(nil),
 		(*Record_Publish)(nil),
+		(*Record_Challenge)(nil),
 	}
 	file_nextbest_log_v1_record_proto_msgTypes[1].OneofWrappers = []any{
 		(*Feature_Number)(nil),
@@ -1396,7 +1654,7 @@ func file_nextbest_log_v1_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nextbest_log_v1_record_proto_rawDesc), len(file_nextbest_log_v1_record_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
