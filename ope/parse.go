@@ -24,7 +24,7 @@ type Spec struct {
 // Needs returns the columns without which it cannot be computed; none of an estimator of slates, which has SlateNeeds.
 func (s Spec) Needs() Columns {
 	switch {
-	case s.ofSlates():
+	case s.OfSlates():
 		return 0
 	case s.Tuning != nil:
 		return s.Tuning.Needs()
@@ -141,6 +141,16 @@ func EstimatorNames() (names []string) {
 			if !f.tunes.none() {
 				names = append(names, f.name+"+"+r.name)
 			}
+		}
+	}
+	return names
+}
+
+// SlateEstimatorNames returns those of the names that are of estimators of slates.
+func SlateEstimatorNames() (names []string) {
+	for _, f := range forms() {
+		if f.slate != nil || f.slot != nil {
+			names = append(names, f.name)
 		}
 	}
 	return names

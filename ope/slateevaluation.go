@@ -8,15 +8,16 @@ import (
 // OfSlates reports whether all estimators are of slates, and returns an error where only some are.
 func OfSlates(specs []Spec) (bool, error) {
 	for _, s := range specs {
-		if first := specs[0]; s.ofSlates() != first.ofSlates() {
+		if first := specs[0]; s.OfSlates() != first.OfSlates() {
 			return false, fmt.Errorf("estimators %s and %s cannot go together: one gives the value of a slate, the other that "+
 				"of a single decision, so there is no one reward, interval and verdict for both", first.Name, s.Name)
 		}
 	}
-	return len(specs) > 0 && specs[0].ofSlates(), nil
+	return len(specs) > 0 && specs[0].OfSlates(), nil
 }
 
-func (s Spec) ofSlates() bool { return s.Slate != nil || s.Slot != nil }
+// OfSlates reports whether it is an estimator of slates.
+func (s Spec) OfSlates() bool { return s.Slate != nil || s.Slot != nil }
 
 // SlateNeeds returns the columns without which an estimator of slates cannot be computed; none of others.
 func (s Spec) SlateNeeds() SlateColumns {
