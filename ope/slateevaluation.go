@@ -1,9 +1,6 @@
 package ope
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // OfSlates reports whether all estimators are of slates, and returns an error where only some are.
 func OfSlates(specs []Spec) (bool, error) {
@@ -92,7 +89,7 @@ func (e *SlateEvaluation) newTally(spec Spec) tally {
 	case !e.given.Has(spec.SlateNeeds()):
 		return missing{unableFor(spec.Name, e.given.Missing(spec.SlateNeeds()))}
 	case spec.Slot != nil:
-		return &slots{name: spec.Name, of: spec.Slot, rows: e.rows, options: &e.slates.options}
+		return newSlots(spec, e.rows, &e.slates.options)
 	}
 	return &constant{spec.Name, e.slates.newSums(slateTerms{spec.Slate, e.rows})}
 }
@@ -157,40 +154,3 @@ func (t slateTerms) likelihood() likelihood {
 	}
 	return ofNothing
 }
-
-// slots is the tally of an estimator that has a ratio for each slot.
-type slots struct {
-	name    string
-	of      SlotEstimator
-	rows    *[]SlateRow
-	options *Options
-	terms   []Terms // of the last slate
-	moments SlotMoments
-	grouped SlotGroups // empty unless they are to be resampled
-}
-
-func (s *slots) add(_ *Sample, at place) {
-	s.terms = s.of.AppendTerms(s.terms[:0], *s.rows)
-	s.moments.Add(s.terms, at.stands)
-	if s.options.Method == Resampled {
-		s.grouped.Add(s.terms, at.stands)
-	}
-}
-
-func (s *slots) estimate(seen) Estimate {
-	out := Estimate{
-		Name: s.name, Value: s.moments.Value(), StandardError: math.Sqrt(s.moments.Variance()), Lambda: math.NaN(),
-	}
-	switch method := s.options.Method; method {
-	case Default, ByDelta:
-		out.set(around(out.Value, normalQuantile(1-s.options.Alpha/2)*out.StandardError, "delta"))
-	case Resampled:
-		out.set(s.grouped.Interval(s.options.Bootstrap, s.options.Alpha))
-	default:
-		out.set(everything("none: " + string(method) + " is not for a ratio in each slot"))
-	}
-	return out
-}
-
-// groups implements tally: they are resampled by SlotGroups, with the same draws.
-func (s *slots) groups() (*Groups, bool) { return nil, false }

@@ -142,6 +142,22 @@ func TestSlateEvaluationCoversTheTruth(t *testing.T) {
 	}
 }
 
+// Methods of single weights have an interval for a ratio in each slot, or say that they have none.
+func TestIntervalsOfSlots(t *testing.T) {
+	slates := drawnSlates(400)
+	r := evaluateSlates(t, allOfSlates, "snrips", Options{Method: ByLikelihood}, slates)
+	want := pdisOver(slates).Interval(0.05)
+	if e := r.Estimates[0]; e.Lower != want.Lower || e.Upper != want.Upper || e.Interval != "cressie_read" || math.IsInf(want.Width(), 1) {
+		t.Errorf("%+v, want %+v", e, want)
+	}
+	for _, method := range []Method{BySequence, ByGammaSequence} {
+		r := evaluateSlates(t, allOfSlates, "snrips", Options{Method: method}, slates)
+		if e := r.Estimates[0]; !math.IsInf(e.Upper-e.Lower, 1) || !strings.HasPrefix(e.Interval, "none: ") {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
 func TestSlateEvaluationWithoutColumns(t *testing.T) {
 	slates := drawnSlates(500)
 	const names = "sips,iips,snrips,cascade_dr"
