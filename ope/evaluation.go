@@ -86,23 +86,42 @@ type Evaluation struct {
 }
 
 // New returns an evaluation of samples that have the given columns. Estimators that lack a column are reported as such. An
-// error says which option is not possible.
+// error says which option is not possible, or which estimator is one of slates: for NewSlateEvaluation.
 func New(given Columns, specs []Spec, options Options) (*Evaluation, error) {
-	options = options.withDefaults()
-	if err := options.Check(); err != nil {
+	slates, err := OfSlates(specs)
+	if err != nil {
 		return nil, err
 	}
-	e := &Evaluation{given: given, options: options, diagnosis: newDiagnosing(given)}
+	if slates {
+		return nil, fmt.Errorf("estimator %s is of slates, and these are single decisions", specs[0].Name)
+	}
+	e, err := newEvaluation(given, options)
+	if err != nil {
+		return nil, err
+	}
 	for _, spec := range specs {
 		e.tallies = append(e.tallies, e.newTally(spec))
 	}
 	if headline := Headline(given); given.Has(headline.Needs()) {
-		e.gain = e.newSums(gainOf{headline})
-		if e.gain.grouped == nil {
-			e.gain.grouped = &Groups{}
-		}
+		e.setGain(headline)
 	}
 	return e, nil
+}
+
+// newEvaluation returns one without estimators.
+func newEvaluation(given Columns, options Options) (*Evaluation, error) {
+	options = options.withDefaults()
+	if err := options.Check(); err != nil {
+		return nil, err
+	}
+	return &Evaluation{given: given, options: options, diagnosis: newDiagnosing(given)}, nil
+}
+
+func (e *Evaluation) setGain(headline Estimator) {
+	e.gain = e.newSums(gainOf{headline})
+	if e.gain.grouped == nil {
+		e.gain.grouped = &Groups{}
+	}
 }
 
 // Headline is the estimator that gains are computed with: doubly robust where there is a model, else self-normalised IPS.
@@ -165,7 +184,7 @@ func (e *Evaluation) Result(known Known) Result {
 
 func (e *Evaluation) gains(of seen) (gain, sequence Estimate) {
 	if e.gain == nil {
-		none := unable("gain", Headline(e.given).Needs(), e.given)
+		none := unable("gain", Headline(e.given).Needs(), e.given) // Of slates, where any estimator can be computed there is one.
 		return none, none
 	}
 	gain = e.gain.value(e.gain.name())
@@ -209,10 +228,12 @@ func (e *Evaluation) resample(estimates []Estimate) {
 }
 
 // unable is the estimate of an estimator that lacks columns.
-func unable(name string, needs, given Columns) Estimate {
+func unable(name string, needs, given Columns) Estimate { return unableFor(name, given.Missing(needs)) }
+
+func unableFor(name string, columns []string) Estimate {
 	return Estimate{
 		Name: name, Value: math.NaN(), Lower: math.Inf(-1), Upper: math.Inf(1), StandardError: math.NaN(), Lambda: math.NaN(),
-		Unable: "needs " + strings.Join(given.Missing(needs), ", "),
+		Unable: "needs " + strings.Join(columns, ", "),
 	}
 }
 

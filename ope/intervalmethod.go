@@ -61,6 +61,8 @@ func likelihoodOf(e Estimator) likelihood {
 		}
 	case SNIPS:
 		return ofRatios
+	case slateTerms:
+		return e.likelihood()
 	}
 	return ofNothing
 }

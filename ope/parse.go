@@ -11,17 +11,21 @@ import (
 )
 
 // Spec is an estimator that was asked for by name. One of the others is set: Tuning where its λ is to be chosen from the
-// samples, Weighted where the weights of several logging policies are.
+// samples, Weighted where the weights of several logging policies are, Slate or Slot where it is one of slates.
 type Spec struct {
 	Name      string // exactly as asked
 	Estimator Estimator
 	Tuning    *Tuning
 	Weighted  *MultiWeighted // without samples: it is copied for use
+	Slate     SlateEstimator
+	Slot      SlotEstimator
 }
 
-// Needs returns the columns without which it cannot be computed.
+// Needs returns the columns without which it cannot be computed; none of an estimator of slates, which has SlateNeeds.
 func (s Spec) Needs() Columns {
 	switch {
+	case s.OfSlates():
+		return 0
 	case s.Tuning != nil:
 		return s.Tuning.Needs()
 	case s.Weighted != nil:
@@ -36,6 +40,8 @@ type form struct {
 	name     string
 	at       func(lambda float64) Estimator      // called with 0 where it takes no λ
 	weighted func(lambda float64) *MultiWeighted // in the place of at
+	slate    SlateEstimator                      // likewise, without a λ
+	slot     SlotEstimator                       // likewise
 	takes    scale                               // of the λ in brackets
 	tunes    scale                               // of the λ that a rule chooses
 }
@@ -73,6 +79,14 @@ func forms() []form {
 		{name: "multi_bal_dr", at: NewBalancedDR},
 		{name: "multi_weighted", weighted: NewMultiWeighted},
 		{name: "multi_weighted_dr", weighted: NewMultiWeightedDR},
+		{name: "sips", slate: NewSIPS()},
+		{name: "snsips", slate: NewSNSIPS()},
+		{name: "iips", slate: NewIIPS()},
+		{name: "sniips", slot: NewSNIIPS()},
+		{name: "rips", slate: NewRIPS()},
+		{name: "snrips", slot: NewSNRIPS()},
+		{name: "cascade_dr", slate: NewCascadeDR()},
+		{name: "pseudo_inverse", slate: NewPseudoInverse()},
 	}
 }
 
@@ -127,6 +141,16 @@ func EstimatorNames() (names []string) {
 			if !f.tunes.none() {
 				names = append(names, f.name+"+"+r.name)
 			}
+		}
+	}
+	return names
+}
+
+// SlateEstimatorNames returns those of the names that are of estimators of slates.
+func SlateEstimatorNames() (names []string) {
+	for _, f := range forms() {
+		if f.slate != nil || f.slot != nil {
+			names = append(names, f.name)
 		}
 	}
 	return names
@@ -213,7 +237,10 @@ func (f form) with(name string, lambda float64) (Spec, error) {
 }
 
 func (f form) spec(name string, lambda float64) Spec {
-	if f.weighted != nil {
+	switch {
+	case f.slate != nil || f.slot != nil:
+		return Spec{Name: name, Slate: f.slate, Slot: f.slot}
+	case f.weighted != nil:
 		return Spec{Name: name, Weighted: f.weighted(lambda)}
 	}
 	return Spec{Name: name, Estimator: f.at(lambda)}

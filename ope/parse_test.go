@@ -77,7 +77,7 @@ func TestParseTunedEstimators(t *testing.T) {
 func TestNamesParse(t *testing.T) {
 	for _, f := range forms() {
 		if f.at == nil {
-			continue // TestWeightedLoggersParse has those.
+			continue // TestWeightedLoggersParse and TestSlateEstimatorsParse have those.
 		}
 		want := f.at(f.takes.usual)
 		specs, err := ParseEstimators([]string{want.Name()}, math.NaN())

@@ -37,6 +37,8 @@ type Source struct {
 	Data  string `json:"data,omitempty"`  // the data directory
 	Loop  string `json:"loop,omitempty"`
 	Rows  int64  `json:"rows"`
+	// Slates is how many slates the rows are, where they are slots of slates: each is one decision.
+	Slates int64 `json:"slates,omitempty"`
 	// Skipped counts records that are no decisions, and LeftOut the decisions that were not evaluated, by reason.
 	Skipped int64            `json:"skipped,omitempty"`
 	LeftOut map[string]int64 `json:"left_out,omitempty"`

@@ -36,7 +36,7 @@ type Beside struct {
 type Choices struct {
 	Specs   []ope.Spec
 	Options ope.Options
-	// Slots also evaluates each slot by itself.
+	// Slots also evaluates each slot by itself; not of slates.
 	Slots bool
 	// Progress is called now and then; it may be nil.
 	Progress func(done, total int64)
@@ -74,19 +74,8 @@ func Make(ctx context.Context, rows Rows, c Choices) (*Document, error) {
 }
 
 func addAll(ctx context.Context, rows Rows, c Choices, policies []evaluating) error {
-	for n := 0; ; n++ {
-		if n%progressEvery == 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if c.Progress != nil {
-				c.Progress(rows.Progress())
-			}
-		}
+	return c.untilEOF(ctx, rows.Progress, func() error {
 		samples, err := rows.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
 		if err != nil {
 			return err
 		}
@@ -94,6 +83,26 @@ func addAll(ctx context.Context, rows Rows, c Choices, policies []evaluating) er
 			if err := policies[i].add(&samples[i], rows.Columns(), c); err != nil {
 				return placed(rows, err)
 			}
+		}
+		return nil
+	})
+}
+
+// untilEOF takes one step after the other until there are no more, which io.EOF says.
+func (c *Choices) untilEOF(ctx context.Context, progress func() (done, total int64), step func() error) error {
+	for n := 0; ; n++ {
+		if n%progressEvery == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if c.Progress != nil {
+				c.Progress(progress())
+			}
+		}
+		if err := step(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
 		}
 	}
 }
