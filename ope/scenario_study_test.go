@@ -1,6 +1,9 @@
 package ope
 
-import "math"
+import (
+	"math"
+	"testing"
+)
 
 // studied is what a study of intervals publishes of its heavy log (coverage_study.json of the reference data, 300 repetitions
 // of 2000 rows, 10 actions, rewards of 0 and 1), and how far from it a simulation may be by chance or for lack of care.
@@ -36,4 +39,63 @@ func distance(simulated [14]float64) (sum float64) {
 		sum += math.Pow((simulated[i]-s.value)/s.tolerance, 2)
 	}
 	return sum
+}
+
+// studyRun is one log's part in the statistics of the study.
+type studyRun struct {
+	value      float64 // of the policy, on the log's contexts
+	estimates  [2]float64
+	intervals  [4]Interval // as in heavyStudy
+	logLargest float64
+	logKish    float64
+}
+
+func (s *scenario) studyRun(seed uint64) studyRun {
+	r := s.log(seed)
+	ips, snips := r.groups[0].Moments(), r.groups[1].Moments()
+	boot := Bootstrap{Rounds: 200, Seed: seed, Workers: 2}.Intervals(r.groups[:2], []bool{false, true}, 0.05)
+	return studyRun{
+		value:      r.value,
+		estimates:  [2]float64{ips.Value(false), snips.Value(true)},
+		intervals:  [4]Interval{boot[0], boot[1], Delta(snips, true, 0.05), Delta(ips, false, 0.05)},
+		logLargest: math.Log(snips.Most[weight]),
+		logKish:    math.Log(r.w * r.w / r.ww),
+	}
+}
+
+// statistics returns what the study publishes, of logs with seeds from first on.
+func (s *scenario) statistics(first uint64, runs int) (x [14]float64) {
+	n := float64(runs)
+	var all []studyRun
+	var mean, square [2]float64
+	for i := range uint64(runs) {
+		r := s.studyRun(first + i)
+		all = append(all, r)
+		x[0] += r.value / n
+		x[12] += r.logLargest / n
+		x[13] += r.logKish / n
+		for e, estimate := range r.estimates {
+			mean[e] += estimate / n
+			square[e] += estimate * estimate / n
+		}
+	}
+	x[1] = math.Sqrt((square[0] - mean[0]*mean[0]) * n / (n - 1))
+	x[2] = math.Sqrt((square[1] - mean[1]*mean[1]) * n / (n - 1))
+	x[3] = mean[1] - x[0]
+	for _, r := range all {
+		for k, interval := range r.intervals {
+			x[4+2*k] += float64(1-misses(interval, x[0])) / n
+			x[5+2*k] += interval.Width() / n
+		}
+	}
+	return x
+}
+
+// A simulation that is the study's is 14 away from it on average.
+func TestHeavyLogIsLikeTheStudys(t *testing.T) {
+	x := scenarios()[1].statistics(1<<32, 300)
+	t.Logf("distance %.1f: %.4f", distance(x), x)
+	if d := distance(x); d > 40 {
+		t.Errorf("distance %v", d)
+	}
 }
