@@ -19,11 +19,14 @@ import (
 type scenario struct {
 	name          string
 	rows, actions int
-	seed          uint64 // of the coefficients
-	// The logit of a reward is level + slope·(context·x·c + popularity·p_a + x·C_a), with coefficients in [-1,1].
+	seed          [2]uint64 // of the coefficients
+	// An action is worth u = context·x·c + popularity·p_a + x·C_a, with coefficients in [-1,1] or standard normal ones. The
+	// logit of a reward is level + slope·u.
 	level, slope, context, popularity float64
-	// The logging policy is a softmax of taste·(p'_a + x·B_a) - avoid·reward, the evaluated one of greed·reward.
-	taste, avoid, greed float64
+	normal                            bool
+	// The logging policy is a softmax of taste·(p'_a + x·B_a) - avoid·reward - against·u, the evaluated one of
+	// greed·reward + favour·u.
+	taste, avoid, against, greed, favour float64
 
 	c, p, taken, model []float64
 	rewards, tastes    [][]float64
@@ -33,28 +36,33 @@ const features = 5
 
 func scenarios() []*scenario {
 	list := []*scenario{
-		{name: "easy", rows: 2000, actions: 5, seed: 96363, level: 2.815, slope: 1.33, context: 0.592, popularity: 0.872,
+		{name: "easy", rows: 2000, actions: 5, seed: [2]uint64{96363, 99}, level: 2.815, slope: 1.33, context: 0.592, popularity: 0.872,
 			avoid: 4.98, greed: 1.017},
-		{name: "heavy", rows: 2000, actions: 10, seed: 63990, level: 2.994, slope: 0.956, context: 0.173, popularity: 2.962,
-			taste: 0.704, avoid: 11.568, greed: 1.601},
-		{name: "rare", rows: 5000, actions: 5, seed: 94485, level: -6.636, slope: 1.128, context: 1, popularity: 1,
+		{name: "heavy", rows: 2000, actions: 10, seed: [2]uint64{22923, 7}, level: 2.221, slope: 0.39, normal: true,
+			against: 0.775, greed: 5.485},
+		{name: "rare", rows: 5000, actions: 5, seed: [2]uint64{94485, 99}, level: -6.636, slope: 1.128, context: 1, popularity: 1,
 			taste: 0.522, greed: 141.072},
 	}
 	for _, s := range list {
-		rng := rand.New(rand.NewPCG(s.seed, 99))
-		s.c, s.p, s.taken = coefficients(rng, features), coefficients(rng, s.actions), coefficients(rng, s.actions)
-		for range s.actions {
-			s.rewards = append(s.rewards, coefficients(rng, features))
-			s.tastes = append(s.tastes, coefficients(rng, features))
+		rng := rand.New(rand.NewPCG(s.seed[0], s.seed[1]))
+		uniform := func() float64 { return 2*rng.Float64() - 1 }
+		draw := uniform
+		if s.normal {
+			draw = rng.NormFloat64
 		}
-		s.model = coefficients(rng, s.actions)
+		s.c, s.p, s.taken = coefficients(draw, features), coefficients(draw, s.actions), coefficients(draw, s.actions)
+		for range s.actions {
+			s.rewards = append(s.rewards, coefficients(draw, features))
+			s.tastes = append(s.tastes, coefficients(draw, features))
+		}
+		s.model = coefficients(uniform, s.actions)
 	}
 	return list
 }
 
-func coefficients(rng *rand.Rand, n int) (c []float64) {
+func coefficients(draw func() float64, n int) (c []float64) {
 	for range n {
-		c = append(c, 2*rng.Float64()-1)
+		c = append(c, draw())
 	}
 	return c
 }
@@ -70,11 +78,12 @@ func (s *scenario) decide(rng *rand.Rand, d *decision) {
 	}
 	shift := s.context * product(x, s.c)
 	for a := range s.actions {
-		logit := s.slope * (shift + s.popularity*s.p[a] + product(x, s.rewards[a]))
+		worth := shift + s.popularity*s.p[a] + product(x, s.rewards[a])
+		logit := s.slope * worth
 		d.reward[a] = 1 / (1 + math.Exp(-s.level-logit))
 		d.model[a] = 1 / (1 + math.Exp(-s.level-0.9*logit-0.2*s.model[a]))
-		d.logging[a] = math.Exp(s.taste*(s.taken[a]+product(x, s.tastes[a])) - s.avoid*d.reward[a])
-		d.target[a] = math.Exp(s.greed * (d.reward[a] - 1))
+		d.logging[a] = math.Exp(s.taste*(s.taken[a]+product(x, s.tastes[a])) - s.avoid*d.reward[a] - s.against*worth)
+		d.target[a] = math.Exp(s.greed*(d.reward[a]-1) + s.favour*worth)
 	}
 	normalise(d.logging)
 	normalise(d.target)
@@ -113,7 +122,7 @@ var (
 )
 
 func (s *scenario) log(seed uint64) *run {
-	rng := rand.New(rand.NewPCG(seed, s.seed))
+	rng := rand.New(rand.NewPCG(seed, s.seed[0]))
 	r := &run{groups: []*Groups{{}, {}, {}, {}, {}}}
 	for _, e := range [2]int{0, 3} {
 		r.weighted[e] = NewCressieRead(Range{0, math.Inf(1)}, Range{0, 1})
@@ -175,13 +184,14 @@ type outcome struct {
 	effective            float64
 }
 
-func (s *scenario) play(runs int) (o outcome) {
+func (s *scenario) play(first uint64, runs int) (o outcome) {
 	var logs []*run
 	var bootstraps [][]Interval
 	value, model := 0.0, 0.0
 	for i := range runs {
-		r := s.log(uint64(i))
-		bootstrapped := r.decideIntervals(i%6 == 0, uint64(i))
+		seed := first + uint64(i)
+		r := s.log(seed)
+		bootstrapped := r.decideIntervals(i%6 == 0, seed)
 		for j, interval := range bootstrapped {
 			o.compared[j] += r.intervals[1+3*j].Width()
 			o.comparison[j] += interval.Width()
@@ -225,7 +235,7 @@ func TestDefaultIntervalsCover(t *testing.T) {
 		if s.name == "heavy" {
 			most[1], most[4] = 38, 56
 		}
-		o := s.play(runs)
+		o := s.play(0, runs)
 		t.Logf("%s: %+v", s.name, o)
 		for e, times := range o.missed {
 			if times > most[e] {
