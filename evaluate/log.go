@@ -35,6 +35,9 @@ type Options struct {
 	// Provisional adds, at the end, the events whose windows are open and that the model counts already (their age is
 	// above the loop's patience), with what they are worth so far: too little where rewards are slow.
 	Provisional bool
+	// Between is called before each record is read, with the positions that Progress returns, to yield or to show how far it
+	// is; it may be nil.
+	Between func(done, total uint64)
 }
 
 // Row is one slot of one decision that was evaluated. The slots of a decision come one after the other; the probabilities of
@@ -161,6 +164,9 @@ func (l *Log) Next(ctx context.Context) (Row, error) {
 		}
 		if err := ctx.Err(); err != nil {
 			return Row{}, fmt.Errorf("evaluate loop %q: %w", l.options.Loop, err)
+		}
+		if l.options.Between != nil {
+			l.options.Between(l.Progress())
 		}
 		if err := l.step(); err != nil {
 			return Row{}, fmt.Errorf("evaluate loop %q: read the event log: %w", l.options.Loop, err)

@@ -28,6 +28,7 @@ type MixtureOptions struct {
 // It is an Estimator: for a single writer.
 type Mixture struct {
 	opts            MixtureOptions
+	mostTerms       int // of the context, as long as there is memory
 	context, action *features.Encoder
 	actions         numbering // 0 is for those beyond the bounds
 	design          design
@@ -64,6 +65,7 @@ func NewMixture(opts MixtureOptions) *Mixture {
 		design:  design{budget: defaultBudget()},
 		members: newMembers(),
 	}
+	m.mostTerms = m.context.MaxTerms()
 	m.design.addTerms(contextTerms, m.context.View().Terms())
 	m.design.addTerms(actionTerms, m.action.View().Terms())
 	return m
@@ -71,6 +73,7 @@ func NewMixture(opts MixtureOptions) *Mixture {
 
 // Observe implements Estimator. An action's features are taken in when it is served: see Encode.
 func (m *Mixture) Observe(context features.Set, actions []Candidate) {
+	m.limitColumns()
 	m.context.Observe(context)
 	v := m.context.View()
 	m.terms = v.Append(m.terms[:0], context)
@@ -86,7 +89,7 @@ func (m *Mixture) Encode(context features.Set, action Candidate) Example {
 	number := m.number(action.ID)
 	x := Example{
 		ActionID: action.ID,
-		Context:  m.context.View().Append(nil, context),
+		Context:  m.context.View().Append(make([]features.Term, 0, len(m.terms)), context), // as many as Observe found
 		Action:   m.action.View().Append(nil, action.Features),
 		Recent:   m.recent.of(number),
 	}
@@ -96,21 +99,6 @@ func (m *Mixture) Encode(context features.Set, action Candidate) Example {
 	m.design.standardise(actionTerms, x.Action)
 	x.Width = len(m.design.columns)
 	return x
-}
-
-// mostOwnWeights bounds the memory of actions' own blocks: the numbers of one matrix for each of them, by the columns at
-// that time. A mixture has about eight such matrices, and as many again while rewards are open. With 100 columns it is
-// enough for some 800 actions, with 256 for 120; further ones share a block.
-const mostOwnWeights = 1 << 22
-
-// number returns an action's number, and gives it one while there are any.
-func (m *Mixture) number(id string) int {
-	most := m.opts.MaxActions
-	if size := packedSize(len(m.design.rows[fullRow].columns)); size > 0 {
-		most = min(most, mostOwnWeights/size)
-	}
-	m.actions.add(id, most)
-	return m.actions.of(id)
 }
 
 // Provisional implements Estimator.

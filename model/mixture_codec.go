@@ -167,9 +167,9 @@ func (p *mixturePredictor) AppendBinary(b []byte) ([]byte, error) {
 func (o *opinion) appendBinary(b []byte) []byte {
 	b = append(b, byte(o.member.kind))
 	b = appendFloat(appendFloat(b, o.weight), o.member.ridge.keep)
-	b = appendFloats(b, o.spread)
-	b = binary.AppendUvarint(b, uint64(len(o.blocks)))
-	for _, p := range o.blocks {
+	b = appendFloats(b, o.known.spread())
+	b = binary.AppendUvarint(b, uint64(len(o.known.posteriors)))
+	for _, p := range o.known.posteriors {
 		b = appendDigest(b, p)
 	}
 	return b

@@ -140,6 +140,8 @@ type Known struct {
 	// Censored counts decisions whose reward was not known yet, and NotServed those that say nothing about the policy
 	// (fallbacks, decisions that were never activated).
 	Censored, NotServed float64
+	// StoodIn counts the decisions, censored ones included, in which the policy could not do what it is for, so that another had to stand in.
+	StoodIn float64
 	// CalibrationZ is how many standard deviations the served actions' probabilities are away from what the logged
 	// distributions make expect: 0 where those are not known.
 	CalibrationZ float64

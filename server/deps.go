@@ -56,13 +56,14 @@ var (
 
 // Deps are the parts that the server answers from. Reloads may be nil, and Logger, Now and NewID have defaults.
 type Deps struct {
-	Decider  Decider
-	Loops    Loops
-	Events   Events
-	Log      LogState
-	Features features.Store
-	Reloads  Reloads
-	Logger   *slog.Logger
-	Now      func() time.Time
-	NewID    func() string // of rewards that come without one
+	Decider     Decider
+	Loops       Loops
+	Events      Events
+	Log         LogState
+	Features    features.Store
+	Evaluations Evaluations
+	Reloads     Reloads
+	Logger      *slog.Logger
+	Now         func() time.Time
+	NewID       func() string // of rewards that come without one
 }

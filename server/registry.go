@@ -38,6 +38,7 @@ func apiServices(deps Deps) ([]service, error) {
 	nextbestv1.RegisterDecisionServiceServer(r, &decisionService{deps: deps})
 	nextbestv1.RegisterLoopServiceServer(r, &loopService{deps: deps})
 	nextbestv1.RegisterFeatureServiceServer(r, &featureService{deps: deps})
+	nextbestv1.RegisterEvaluationServiceServer(r, &evaluationService{deps: deps})
 	for i := range r.services {
 		s := &r.services[i]
 		d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(s.desc.ServiceName))

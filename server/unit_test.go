@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/nextbest/nextbest/decision"
+	"github.com/nextbest/nextbest/evaluate/jobs"
 	"github.com/nextbest/nextbest/eventlog"
 	nextbestv1 "github.com/nextbest/nextbest/proto/gen/nextbest/v1"
 	"github.com/nextbest/nextbest/proto/openapi"
@@ -25,7 +26,7 @@ import (
 func reasons() []Reason {
 	return []Reason{
 		InvalidField, MalformedMessage, MessageTooLarge, UnsupportedMediaType, MethodNotAllowed, UnknownPath, UnknownLoop,
-		UnknownEvent, EventConflict, Overloaded, LogUnavailable, FeaturesUnavailable, FeaturesUnreadable, DeadlineExceeded, Canceled, Internal,
+		UnknownEvent, UnknownEvaluation, EventConflict, Overloaded, EvaluationsFull, LogUnavailable, FeaturesUnavailable, FeaturesUnreadable, DeadlineExceeded, Canceled, Internal,
 	}
 }
 
@@ -35,6 +36,7 @@ func TestRegistry(t *testing.T) {
 		InvalidField: "InvalidArgument 400", MalformedMessage: "InvalidArgument 400", MessageTooLarge: "ResourceExhausted 413",
 		UnsupportedMediaType: "InvalidArgument 415", MethodNotAllowed: "Unimplemented 405", UnknownPath: "Unimplemented 404",
 		UnknownLoop: "NotFound 404", UnknownEvent: "NotFound 404", EventConflict: "AlreadyExists 409",
+		UnknownEvaluation: "NotFound 404", EvaluationsFull: "ResourceExhausted 429",
 		Overloaded: "Unavailable 503", LogUnavailable: "Unavailable 503", FeaturesUnavailable: "Unavailable 503", FeaturesUnreadable: "FailedPrecondition 409",
 		DeadlineExceeded: "DeadlineExceeded 504", Canceled: "Canceled 499", Internal: "Internal 500",
 	}
@@ -49,8 +51,8 @@ func TestRegistry(t *testing.T) {
 		if m.title == "" || strings.ToUpper(string(r)) != string(r) {
 			t.Errorf("%s: %+v", r, m)
 		}
-		if (m.code == codes.Unavailable) != (retryDelay((&failure{reason: r}).status()) > 0) {
-			t.Errorf("%s: a retry hint belongs to what is unavailable, and to nothing else", r)
+		if (m.code == codes.Unavailable || r == EvaluationsFull) != (retryDelay((&failure{reason: r}).status()) > 0) {
+			t.Errorf("%s: a retry hint belongs to what is unavailable or full, and to nothing else", r)
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -84,6 +86,9 @@ func TestClassify(t *testing.T) {
 		{"log", nil, decision.ErrUnavailable, LogUnavailable},
 		{"log failed", nil, eventlog.ErrFailed, LogUnavailable},
 		{"log closed", nil, eventlog.ErrClosed, LogUnavailable},
+		{"evaluation", nil, jobs.ErrNotFound, UnknownEvaluation},
+		{"evaluations full", nil, jobs.ErrFull, EvaluationsFull},
+		{"evaluations closed", nil, jobs.ErrClosed, LogUnavailable},
 		{"log full", nil, errors.Join(context.DeadlineExceeded, eventlog.ErrFull), Overloaded},
 		{"store", nil, fail(FeaturesUnavailable, errors.New("refused")), FeaturesUnavailable},
 		{"deadline", nil, context.DeadlineExceeded, DeadlineExceeded},
@@ -133,7 +138,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	a := answer{body: openapi.Document()}
 	routes := routesOf(services)
-	if len(routes) != 9 {
+	if len(routes) != 13 {
 		t.Errorf("%d routes", len(routes))
 	}
 	for _, route := range routes {

@@ -46,10 +46,6 @@ type evaluateFlags struct {
 	report   string
 }
 
-// defaultEstimators are those that most readers will want to compare; the ones that need a model are not computable
-// without it.
-func defaultEstimators() []string { return []string{"ips", "snips", "dm", "dr", "sndr"} }
-
 func evaluateCommand() *cobra.Command {
 	var f evaluateFlags
 	c := &cobra.Command{
@@ -103,7 +99,7 @@ func (f *evaluateFlags) define(to *pflag.FlagSet) {
 	to.StringVar(&f.until, "until", "", "evaluate decisions before this time")
 	to.BoolVar(&f.open, "open", false, "count events whose reward window is still open with what they are worth so far")
 
-	to.StringArrayVar(&f.estimators, "estimators", nil, "estimators, separated by commas; absent: "+strings.Join(defaultEstimators(), ","))
+	to.StringArrayVar(&f.estimators, "estimators", nil, "estimators, separated by commas; absent: "+strings.Join(report.DefaultEstimators(), ","))
 	to.Float64Var(&f.lambda, "lambda", math.NaN(), "the parameter of estimators that take one and are named without")
 	to.Float64Var(&f.alpha, "alpha", 0.05, "the probability with which an interval may miss")
 	to.StringVar(&f.interval, "interval", "", "method of the intervals: "+strings.Trim(fmt.Sprint(ope.Methods()), "[]")+"; absent: the best for each")
@@ -187,7 +183,7 @@ func (f *evaluateFlags) choices() (report.Choices, error) {
 // estimatorNames splits at commas: the flag's own splitting would take brackets apart in another way.
 func (f *evaluateFlags) estimatorNames() (names []string) {
 	if len(f.estimators) == 0 {
-		return defaultEstimators()
+		return report.DefaultEstimators()
 	}
 	for _, list := range f.estimators {
 		for name := range strings.SplitSeq(list, ",") {

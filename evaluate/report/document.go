@@ -97,6 +97,7 @@ type Diagnostics struct {
 	Censored        float64             `json:"censored"`
 	CensoredShare   *float64            `json:"censored_share"`
 	NotServed       float64             `json:"not_served"`
+	StoodIn         float64             `json:"stood_in"`
 	Logger          Estimate            `json:"logger"` // on itself: weight 1
 	DriftP          *float64            `json:"reward_drift_p"`
 	Drift           []DriftPart         `json:"reward_drift,omitempty"`
@@ -182,7 +183,7 @@ func diagnostics(d *ope.Diagnostics, actions []string) Diagnostics {
 		N: d.N, Stands: d.Stands, EffectiveSample: finite(d.EffectiveSample), ExpectedSample: finite(d.ExpectedEffective), MostWeight: finite(d.MostWeight),
 		MeanWeight: finite(d.MeanWeight), MeanWeightError: finite(d.MeanWeightError), MeanWeightZ: finite(d.MeanWeightZ),
 		NoWeight: finite(d.NoWeight), TopWeight: finite(d.TopWeight), LeastPropensity: finite(d.LeastPropensity),
-		Unsupported: finite(d.Unsupported), MeanKept: finite(d.MeanKept), Censored: d.Censored, NotServed: d.NotServed,
+		Unsupported: finite(d.Unsupported), MeanKept: finite(d.MeanKept), Censored: d.Censored, NotServed: d.NotServed, StoodIn: d.StoodIn,
 		CensoredShare: finite(d.Censored / (d.N + d.Censored)), Logger: estimate(&d.Logger), DriftP: finite(d.Drift.P),
 	}
 	for _, p := range d.Drift.Parts {

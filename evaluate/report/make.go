@@ -42,6 +42,10 @@ type Choices struct {
 	Progress func(done, total int64)
 }
 
+// DefaultEstimators returns those that most readers will want to compare; the ones that need a model are not computable
+// without it.
+func DefaultEstimators() []string { return []string{"ips", "snips", "dm", "dr", "sndr"} }
+
 // mostSlots bounds how many slots are evaluated by themselves.
 const mostSlots = 100
 

@@ -83,7 +83,10 @@ func (r *LogRows) Describe() (Source, []Beside) {
 	s.Calibration = &calibration
 	beside := make([]Beside, len(r.Candidates()))
 	for i := range beside {
-		beside[i].Known = ope.Known{Censored: float64(counts.Open), NotServed: notServed, CalibrationZ: calibration.Z}
+		beside[i].Known = ope.Known{
+			Censored: float64(counts.Open), NotServed: notServed, CalibrationZ: calibration.Z,
+			StoodIn: float64(counts.Candidates[i].StoodIn),
+		}
 	}
 	return s, beside
 }

@@ -23,6 +23,8 @@ var rules = []rule{
 	{packages: "decision", ours: []string{"features", "model", "guardrail", "experiment", "ope"}},
 	// Records hold feature values.
 	{packages: "eventlog/...", ours: []string{"decision", "features", "eventlog/...", "proto/gen/nextbest/log/v1"}},
+	// A failure of a request is decision's, a policy may be a loop file.
+	{packages: "evaluate/jobs", ours: []string{"decision", "evaluate", "evaluate/report", "loop", "ope"}},
 	{packages: "evaluate/report", ours: []string{"evaluate", "evaluate/table", "ope"}},
 	{packages: "evaluate/table", ours: []string{"ope"}},
 	{packages: "learn", ours: []string{"decision", "eventlog", "features", "model", "proto/gen/nextbest/log/v1"}},
@@ -42,8 +44,8 @@ var rules = []rule{
 	{packages: "features/embedded", ours: []string{"decision", "features", "eventlog"}}, // decision: the log's durabilities
 	{packages: "features/storetest", ours: []string{"features"}},
 
-	{packages: "server/...", ours: []string{"decision", "eventlog/...", "experiment", "features", "guardrail", "learn",
-		"loop", "model", "ope", "proto/...", "server/...", "console"}},
+	{packages: "server/...", ours: []string{"decision", "evaluate/jobs", "evaluate/report", "eventlog/...",
+		"experiment", "features", "guardrail", "learn", "loop", "model", "ope", "proto/...", "server/...", "console"}},
 	{packages: "console"},
 	{packages: "proto/..."},
 	{packages: "loops"},
