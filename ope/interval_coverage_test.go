@@ -7,15 +7,17 @@ import (
 )
 
 // scenario is a log like one of a study of intervals (300 repetitions, rewards of 0 and 1), with standard normal contexts of
-// five features. The generator of the study is not known; the parameters were searched for that give its policy value, and for
-// the delta method its widths and coverage. Here over 400 runs, and in the study:
+// five features. The generator of the study is not known; parameters were searched for that give what it publishes. Here (over
+// 400 runs, the heavy log over 1500), and in the study:
 //
-//	       value         width for IPS   for SNIPS       covers for IPS  for SNIPS
+//	       value         width for IPS   for SNIPS       covers for IPS  for SNIPS (delta method)
 //	easy   0.892, 0.892  0.113, 0.131    0.0349, 0.0349  0.94, 0.94      0.94, 0.96
-//	heavy  0.920, 0.918  0.590, 0.465    0.0715, 0.0663  0.82, 0.80      0.89, 0.93
+//	heavy  0.909, 0.918  0.490, 0.465    0.0734, 0.0663  0.81, 0.80      0.92, 0.93
 //	rare   0.046, 0.046  0.032, 0.032    0.0310, 0.0305  0.91, 0.93      0.92, 0.94
 //
-// So the heavy log is a harder one than the study's for SNIPS.
+// The heavy log was chosen by the distance of heavyStudy alone, which was written down before, and frozen before a default
+// interval was computed on it. Logs whose policies oppose what actions are worth came nearest: weights have no bound, and the
+// heaviest ones nearly always a reward of 1, so that estimates err much more than most logs let one see.
 type scenario struct {
 	name          string
 	rows, actions int
@@ -225,15 +227,17 @@ func misses(i Interval, value float64) int {
 // Of 300 intervals that miss with 5%, more than 26 miss once in 400 times. Widths are compared over every sixth run, and all
 // where the bootstrap is the default.
 //
-// In the heavy log no ratio method of that width covers 95%: what makes SNIPS and SNDR err are rewards of 0 at large weights,
-// which most logs of 2000 rows do not show. Over 800 runs, these included, the default missed 8% and 13% of the time; the bounds are
-// three deviations above. There it must miss no more often than the bootstrap.
+// The exception is SNDR on the heavy log. Over 2000 other runs its default missed 11.5% of the time, the bootstrap 12.2%, nine
+// times in ten since the truth was below: a model explains the rewards of 1, and what is left are the rewards of 0 at large
+// weights, which most logs of 2000 rows do not show. No interval of that width does better, wherever it is moved; one that
+// reaches down by half a failure at a mean weight covers, and is 1.17 times as wide. The bound is three deviations above 34;
+// there it must miss no more often than the bootstrap. SNIPS missed 7.0% of the time in these runs, the bootstrap 8.1%.
 func TestDefaultIntervalsCover(t *testing.T) {
 	const runs = 300
 	for _, s := range scenarios() {
 		most := [5]int{26, 26, 26, 26, 26}
 		if s.name == "heavy" {
-			most[1], most[4] = 38, 56
+			most[4] = 51
 		}
 		o := s.play(0, runs)
 		t.Logf("%s: %+v", s.name, o)

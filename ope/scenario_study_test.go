@@ -91,11 +91,13 @@ func (s *scenario) statistics(first uint64, runs int) (x [14]float64) {
 	return x
 }
 
-// A simulation that is the study's is 14 away from it on average.
+// A simulation that is the study's is 14 away from it on average. This one is 23 away over 1500 runs, and the one used before
+// was 45; over 300 runs both may be 15 or 40, since deviations of such tails vary. With other coefficients or a logging policy
+// that opposes rewards a little less, it is 40 to 90.
 func TestHeavyLogIsLikeTheStudys(t *testing.T) {
 	x := scenarios()[1].statistics(1<<32, 300)
 	t.Logf("distance %.1f: %.4f", distance(x), x)
-	if d := distance(x); d > 40 {
-		t.Errorf("distance %v", d)
+	if d := distance(x); d > 50 {
+		t.Errorf("the heavy log is %.1f away from the study's", d)
 	}
 }
