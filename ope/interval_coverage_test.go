@@ -7,23 +7,28 @@ import (
 )
 
 // scenario is a log like one of a study of intervals (300 repetitions, rewards of 0 and 1), with standard normal contexts of
-// five features. The generator of the study is not known; the parameters were searched for that give its policy value, and for
-// the delta method its widths and coverage. Here over 400 runs, and in the study:
+// five features. The generator of the study is not known; parameters were searched for that give what it publishes. Here (over
+// 400 runs, the heavy log over 1500), and in the study:
 //
-//	       value         width for IPS   for SNIPS       covers for IPS  for SNIPS
+//	       value         width for IPS   for SNIPS       covers for IPS  for SNIPS (delta method)
 //	easy   0.892, 0.892  0.113, 0.131    0.0349, 0.0349  0.94, 0.94      0.94, 0.96
-//	heavy  0.920, 0.918  0.590, 0.465    0.0715, 0.0663  0.82, 0.80      0.89, 0.93
+//	heavy  0.909, 0.918  0.490, 0.465    0.0734, 0.0663  0.81, 0.80      0.92, 0.93
 //	rare   0.046, 0.046  0.032, 0.032    0.0310, 0.0305  0.91, 0.93      0.92, 0.94
 //
-// So the heavy log is a harder one than the study's for SNIPS.
+// The heavy log was chosen by the distance of heavyStudy alone, which was written down before, and frozen before a default
+// interval was computed on it. Of the kinds tried, logs whose policy opposes what actions are worth came nearest: weights have
+// no bound, and the heaviest ones nearly always a reward of 1, so that estimates err much more than most logs let one see.
 type scenario struct {
 	name          string
 	rows, actions int
-	seed          uint64 // of the coefficients
-	// The logit of a reward is level + slope·(context·x·c + popularity·p_a + x·C_a), with coefficients in [-1,1].
+	seed          [2]uint64 // of the coefficients
+	// An action is worth u = context·x·c + popularity·p_a + x·C_a, with coefficients in [-1,1] or standard normal ones. The
+	// logit of a reward is level + slope·u.
 	level, slope, context, popularity float64
-	// The logging policy is a softmax of taste·(p'_a + x·B_a) - avoid·reward, the evaluated one of greed·reward.
-	taste, avoid, greed float64
+	normal                            bool
+	// The logging policy is a softmax of taste·(p'_a + x·B_a) - avoid·reward - against·u, the evaluated one of
+	// greed·reward + favour·u.
+	taste, avoid, against, greed, favour float64
 
 	c, p, taken, model []float64
 	rewards, tastes    [][]float64
@@ -33,28 +38,33 @@ const features = 5
 
 func scenarios() []*scenario {
 	list := []*scenario{
-		{name: "easy", rows: 2000, actions: 5, seed: 96363, level: 2.815, slope: 1.33, context: 0.592, popularity: 0.872,
+		{name: "easy", rows: 2000, actions: 5, seed: [2]uint64{96363, 99}, level: 2.815, slope: 1.33, context: 0.592, popularity: 0.872,
 			avoid: 4.98, greed: 1.017},
-		{name: "heavy", rows: 2000, actions: 10, seed: 63990, level: 2.994, slope: 0.956, context: 0.173, popularity: 2.962,
-			taste: 0.704, avoid: 11.568, greed: 1.601},
-		{name: "rare", rows: 5000, actions: 5, seed: 94485, level: -6.636, slope: 1.128, context: 1, popularity: 1,
+		{name: "heavy", rows: 2000, actions: 10, seed: [2]uint64{22923, 7}, level: 2.221, slope: 0.39, normal: true,
+			against: 0.775, greed: 5.485},
+		{name: "rare", rows: 5000, actions: 5, seed: [2]uint64{94485, 99}, level: -6.636, slope: 1.128, context: 1, popularity: 1,
 			taste: 0.522, greed: 141.072},
 	}
 	for _, s := range list {
-		rng := rand.New(rand.NewPCG(s.seed, 99))
-		s.c, s.p, s.taken = coefficients(rng, features), coefficients(rng, s.actions), coefficients(rng, s.actions)
-		for range s.actions {
-			s.rewards = append(s.rewards, coefficients(rng, features))
-			s.tastes = append(s.tastes, coefficients(rng, features))
+		rng := rand.New(rand.NewPCG(s.seed[0], s.seed[1]))
+		uniform := func() float64 { return 2*rng.Float64() - 1 }
+		draw := uniform
+		if s.normal {
+			draw = rng.NormFloat64
 		}
-		s.model = coefficients(rng, s.actions)
+		s.c, s.p, s.taken = coefficients(draw, features), coefficients(draw, s.actions), coefficients(draw, s.actions)
+		for range s.actions {
+			s.rewards = append(s.rewards, coefficients(draw, features))
+			s.tastes = append(s.tastes, coefficients(draw, features))
+		}
+		s.model = coefficients(uniform, s.actions)
 	}
 	return list
 }
 
-func coefficients(rng *rand.Rand, n int) (c []float64) {
+func coefficients(draw func() float64, n int) (c []float64) {
 	for range n {
-		c = append(c, 2*rng.Float64()-1)
+		c = append(c, draw())
 	}
 	return c
 }
@@ -70,11 +80,12 @@ func (s *scenario) decide(rng *rand.Rand, d *decision) {
 	}
 	shift := s.context * product(x, s.c)
 	for a := range s.actions {
-		logit := s.slope * (shift + s.popularity*s.p[a] + product(x, s.rewards[a]))
+		worth := shift + s.popularity*s.p[a] + product(x, s.rewards[a])
+		logit := s.slope * worth
 		d.reward[a] = 1 / (1 + math.Exp(-s.level-logit))
 		d.model[a] = 1 / (1 + math.Exp(-s.level-0.9*logit-0.2*s.model[a]))
-		d.logging[a] = math.Exp(s.taste*(s.taken[a]+product(x, s.tastes[a])) - s.avoid*d.reward[a])
-		d.target[a] = math.Exp(s.greed * (d.reward[a] - 1))
+		d.logging[a] = math.Exp(s.taste*(s.taken[a]+product(x, s.tastes[a])) - s.avoid*d.reward[a] - s.against*worth)
+		d.target[a] = math.Exp(s.greed*(d.reward[a]-1) + s.favour*worth)
 	}
 	normalise(d.logging)
 	normalise(d.target)
@@ -113,7 +124,7 @@ var (
 )
 
 func (s *scenario) log(seed uint64) *run {
-	rng := rand.New(rand.NewPCG(seed, s.seed))
+	rng := rand.New(rand.NewPCG(seed, s.seed[0]))
 	r := &run{groups: []*Groups{{}, {}, {}, {}, {}}}
 	for _, e := range [2]int{0, 3} {
 		r.weighted[e] = NewCressieRead(Range{0, math.Inf(1)}, Range{0, 1})
@@ -175,13 +186,14 @@ type outcome struct {
 	effective            float64
 }
 
-func (s *scenario) play(runs int) (o outcome) {
+func (s *scenario) play(first uint64, runs int) (o outcome) {
 	var logs []*run
 	var bootstraps [][]Interval
 	value, model := 0.0, 0.0
 	for i := range runs {
-		r := s.log(uint64(i))
-		bootstrapped := r.decideIntervals(i%6 == 0, uint64(i))
+		seed := first + uint64(i)
+		r := s.log(seed)
+		bootstrapped := r.decideIntervals(i%6 == 0, seed)
 		for j, interval := range bootstrapped {
 			o.compared[j] += r.intervals[1+3*j].Width()
 			o.comparison[j] += interval.Width()
@@ -215,17 +227,20 @@ func misses(i Interval, value float64) int {
 // Of 300 intervals that miss with 5%, more than 26 miss once in 400 times. Widths are compared over every sixth run, and all
 // where the bootstrap is the default.
 //
-// In the heavy log no ratio method of that width covers 95%: what makes SNIPS and SNDR err are rewards of 0 at large weights,
-// which most logs of 2000 rows do not show. Over 800 runs, these included, the default missed 8% and 13% of the time; the bounds are
-// three deviations above. There it must miss no more often than the bootstrap.
+// The exception is SNDR on the heavy log. Over 2000 other runs its default missed 11.5% of the time, the bootstrap 12.2%,
+// nearly always since the truth was below: a model explains the rewards of 1, and what is left are the rewards of 0 at large
+// weights, which most logs of 2000 rows do not show. Neither moving that interval nor Wilson, Score or the bias-corrected and
+// accelerated bootstrap mends it; one that reaches down by half a failure at a mean weight covers 95% of 500 runs, and is 1.17
+// times as wide. The bound is three deviations above 34; there it must miss no more often than the bootstrap. SNIPS missed
+// 7.0% of the time in the 2000 runs, the bootstrap 8.1%.
 func TestDefaultIntervalsCover(t *testing.T) {
 	const runs = 300
 	for _, s := range scenarios() {
 		most := [5]int{26, 26, 26, 26, 26}
 		if s.name == "heavy" {
-			most[1], most[4] = 38, 56
+			most[4] = 51
 		}
-		o := s.play(runs)
+		o := s.play(0, runs)
 		t.Logf("%s: %+v", s.name, o)
 		for e, times := range o.missed {
 			if times > most[e] {

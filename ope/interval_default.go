@@ -18,7 +18,7 @@ type Evidence struct {
 
 // FewEffective is the effective number of samples below which the normal approximation, even one that knows in which
 // direction it errs, is not relied on. In simulations like those of the tests, of logs whose weights are skewed, intervals by
-// the delta method cover 75 to 89% at 100 to 200 effective samples, and 91 to 95% at 600 and more.
+// the delta method cover 75 to 92% at 100 to 200 effective samples, and 91 to 95% at 600 and more.
 const FewEffective = 400
 
 // NeedsBootstrap reports whether Default wants Bootstrapped.
