@@ -54,7 +54,6 @@ type tuned struct {
 	name  string
 	of    *Tuned
 	sums  []*sums // of each candidate, without moments of their own
-	moved []Terms
 }
 
 func (e *Evaluation) newTuned(spec Spec) *tuned {
