@@ -60,7 +60,7 @@ func challengerListCommand() *cobra.Command {
 often as you like; what is wrong with a file; and, after a promotion, how the displaced policy does.`,
 		Example: `  nextbest challenger list --loop homepage
   nextbest challenger list --loop homepage --server http://nextbest:8080 --json`,
-		Args:  cobra.NoArgs,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			answer := &nextbestv1.ListChallengersResponse{}
 			if err := o.call(cmd, "GET", nil, answer, "challengers"); err != nil {
@@ -82,7 +82,7 @@ func challengerPromoteCommand() *cobra.Command {
 file stays as it is: it comes back when it changes, by take-back, or by itself when it is proven to be better.`,
 		Example: `  nextbest challenger promote --loop homepage bolder --reason "wins since Monday"
   nextbest challenger promote --loop homepage bolder --force --reason "the old one is broken"`,
-		Args:  oneChallenger,
+		Args: oneChallenger,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.force && o.reason == "" {
 				return usageError{errors.New("--force needs a --reason, for the record")}
@@ -111,7 +111,7 @@ func challengerTakeBackCommand() *cobra.Command {
 		Long: `Puts the file back in force that the challenger displaced, and records who asked. The challenger goes on being evaluated,
 and is promoted by command alone until its file changes.`,
 		Example: `  nextbest challenger take-back --loop homepage bolder --reason "complaints by telephone"`,
-		Args:  oneChallenger,
+		Args:    oneChallenger,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			answer := &nextbestv1.TakeBackChallengerResponse{}
 			request := &nextbestv1.TakeBackChallengerRequest{Actor: o.actor, Reason: o.reason}
