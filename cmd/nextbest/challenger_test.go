@@ -14,10 +14,10 @@ import (
 	nextbestv1 "github.com/nextbest/nextbest/proto/gen/nextbest/v1"
 )
 
-// contested is a loop in which b earns 1 and a nothing; a file of it for each policy.
+// contested is a loop in which b earns 1 at first and a later; the baseline earns nothing. A file of it for each policy.
 const contested = `version: 1
 name: page
-actions: [{id: a}, {id: b}]
+actions: [{id: nothing}, {id: a}, {id: b}]
 features: {undeclared: ignore}
 reward: {reward_wait_time: 1s, range: [0, 1]}
 policy: {type: %s}
