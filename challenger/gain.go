@@ -31,7 +31,7 @@ func (g *gain) add(s *ope.Sample) error {
 		return err
 	}
 	if g.added++; g.added%lookEvery == 0 {
-		r := g.evaluation.Result()
+		r := g.evaluation.Result(ope.Known{})
 		g.evidence = evidenceOf(&r)
 	}
 	return nil

@@ -40,7 +40,7 @@ func (w *arms) path(seed uint64, events, every int, spec *learn.PromotionSpec) (
 		first(&out.promoted, i, mayPromote(spec, &own.evidence))
 		first(&out.recalled, i, mustTakeBack(&spec.Watch, &metric.evidence))
 		if i%every == 0 {
-			r := own.evaluation.Result()
+			r := own.evaluation.Result(ope.Known{})
 			first(&out.naive, i, r.Verdict.Answers && r.Gain.Value > 1.645*r.Gain.StandardError)
 		}
 	}

@@ -48,9 +48,26 @@ func Action(id string) Candidate {
 // than the loop whose log is read.
 func LoopFile(name string, d *learn.Definition) Candidate { return Candidate{Name: name, file: d} }
 
-// ParseCandidate returns the candidate that a word of the command line means: "online", "uniform", "baseline",
-// "action:ID", "action:*", or the path of a loop file. The error of a bad file is loop.Problems.
+// ParseCandidate returns the candidate that a word of the command line means: one of those of ParseWord, or the path of a
+// loop file. The error of a bad file is loop.Problems.
 func ParseCandidate(word string) (Candidate, error) {
+	if isWord(word) {
+		return ParseWord(word)
+	}
+	d, err := loop.CompileFile(word)
+	if err != nil {
+		return Candidate{}, err
+	}
+	return LoopFile(word, d), nil
+}
+
+func isWord(word string) bool {
+	return word == onlineWord || word == uniformWord || word == baselineWord || strings.HasPrefix(word, actionPrefix)
+}
+
+// ParseWord returns the candidate that needs no file and that a word names: "online", "uniform", "baseline", "action:ID" or
+// "action:*".
+func ParseWord(word string) (Candidate, error) {
 	switch id, isAction := strings.CutPrefix(word, actionPrefix); {
 	case word == onlineWord:
 		return Online(), nil
@@ -63,11 +80,7 @@ func ParseCandidate(word string) (Candidate, error) {
 	case isAction:
 		return Action(id), nil
 	}
-	d, err := loop.CompileFile(word)
-	if err != nil {
-		return Candidate{}, err
-	}
-	return LoopFile(word, d), nil
+	return Candidate{}, fmt.Errorf("%q names no policy: want online, uniform, baseline, action:ID or action:*", word)
 }
 
 // expanded returns the candidates with "action:*" replaced by those of the loop's actions.

@@ -32,12 +32,15 @@ type CandidateCounts struct {
 	// StoodIn counts the slots in which another rule had to stand in: the baseline where an action was not eligible; all
 	// eligible actions where a loop file had none of them.
 	StoodIn uint64 `json:"stood_in"`
+	// Unmet names the actions of a loop file's catalogue that were eligible in no decision that was judged: the log cannot say
+	// what they would have earned, and the candidate was judged without them.
+	Unmet []string `json:"unmet_actions"`
 }
 
 func newCounts(candidates []Candidate) Counts {
 	c := Counts{Fallbacks: map[string]uint64{}, Skipped: map[string]uint64{}, SkippedRecords: map[string]uint64{}}
 	for i := range candidates {
-		c.Candidates = append(c.Candidates, CandidateCounts{Name: candidates[i].Name})
+		c.Candidates = append(c.Candidates, CandidateCounts{Name: candidates[i].Name, Unmet: []string{}})
 	}
 	return c
 }

@@ -48,7 +48,7 @@ func TestEveryDecisionIsAccountedFor(t *testing.T) {
 	s.log(plain) // A second decision of an event.
 	s.decider.Features = absent{}
 	ask("degraded", false)
-	s.decider.Features = noFeatures{}
+	s.decider.Features = visits{}
 	s.put("shop", strings.Replace(memberFile, "name: shop\n", "name: shop\nlearning_mode: apprentice\n", 1))
 	ask("apprentice", false)
 	s.put("shop", memberFile)

@@ -20,6 +20,9 @@
 // decision or later ones. The loop's own file therefore gives the logged probabilities, to the bit, to every decision made
 // under it. docs/adr/0010 says why, and which bias that has.
 //
+// Features are those that decided, as they were logged, read by the candidate's declarations; what the log does not have is
+// missing. Features that a file adds to actions of the catalogue, and no others of its values, are taken from the file.
+//
 // # What is evaluated
 //
 // Decisions whose window has ended, each worth what learn joins to it under the loop's newest file in the log. Counts says

@@ -11,7 +11,8 @@ import (
 type fileRule struct {
 	loop    *decision.Loop
 	learner *learner
-	own     map[string]struct{} // the ids of the loop's catalogue; nil when requests bring the actions
+	own     map[string]int // the loop's catalogue, by id; nil when requests bring the actions
+	met     []bool         // by its order: which actions were eligible in a judged decision
 
 	among         []int // indexes into choice.eligible: the actions that the loop has
 	estimates     []model.Estimate
@@ -19,22 +20,22 @@ type fileRule struct {
 }
 
 func newFileRule(l *decision.Loop, by *learner) *fileRule {
-	f := &fileRule{loop: l, learner: by}
+	f := &fileRule{loop: l, learner: by, met: make([]bool, len(l.Actions))}
 	if len(l.Actions) > 0 {
-		f.own = make(map[string]struct{}, len(l.Actions))
+		f.own = make(map[string]int, len(l.Actions))
 	}
-	for _, a := range l.Actions {
-		f.own[a.ID] = struct{}{}
+	for i, a := range l.Actions {
+		f.own[a.ID] = i
 	}
 	return f
 }
 
 // target implements rule. A loop in another mode than online serves the baseline, whatever its policy says.
 func (f *fileRule) target(dst []float64, c *choice) bool {
+	had := f.choose(c)
 	if f.loop.Mode != decision.Online {
 		return baseline{}.target(dst, c)
 	}
-	had := f.choose(c)
 	f.estimates = f.estimates[:0]
 	for _, j := range f.among {
 		f.estimates = append(f.estimates, f.learner.estimates[c.eligible[j]])
@@ -67,9 +68,20 @@ func (f *fileRule) choose(c *choice) bool {
 
 // has reports whether the loop has an action. What a request brings it takes.
 func (f *fileRule) has(d *decision.Record, action int) bool {
-	if f.own == nil || !d.FromCatalogue {
-		return true
+	i, ok := f.own[d.Actions[action].ID]
+	if ok {
+		f.met[i] = true
 	}
-	_, ok := f.own[d.Actions[action].ID]
-	return ok
+	return ok || f.own == nil || !d.FromCatalogue
+}
+
+// unmet returns the ids of the loop's actions that no judged decision could have served.
+func (f *fileRule) unmet() []string {
+	ids := []string{}
+	for i, met := range f.met {
+		if !met {
+			ids = append(ids, f.loop.Actions[i].ID)
+		}
+	}
+	return ids
 }

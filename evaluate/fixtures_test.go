@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,7 +31,6 @@ type scribe struct {
 
 type scribedLoop struct {
 	definition *learn.Definition
-	file       string
 	records    []eventlog.Entry // of all loops: what a change of the file folds again
 	follower   *learn.Follower
 	snapshot   *decision.Snapshot
@@ -47,17 +47,24 @@ func newScribe(t testing.TB) *scribe {
 	t.Cleanup(func() { log.Close() })
 	s.events = must(eventlog.NewEvents(t.Context(), log))
 	s.decider = &decision.Decider{
-		Snapshots: s, Features: noFeatures{}, Recorder: s.events, Now: func() time.Time { return s.now },
+		Snapshots: s, Features: visits{}, Recorder: s.events, Now: func() time.Time { return s.now },
 		NewID:         func(time.Time) string { s.decisions++; return fmt.Sprintf("e%d", s.decisions) },
 		FeatureBudget: time.Second,
 	}
 	return s
 }
 
-type noFeatures struct{}
+// visits is a feature store that knows of every user how many digits the id has, and of every tenth nothing.
+type visits struct{}
 
-func (noFeatures) Fetch(_ context.Context, _ string, names []string) ([]features.Raw, error) {
-	return make([]features.Raw, len(names)), nil
+func (visits) Fetch(_ context.Context, user string, names []string) ([]features.Raw, error) {
+	raw := make([]features.Raw, len(names))
+	for i := range raw {
+		if !strings.HasSuffix(user, "0") {
+			raw[i] = features.Raw{Text: fmt.Sprint(len(user)), Present: true}
+		}
+	}
+	return raw, nil
 }
 
 // Current implements decision.Snapshots.
@@ -96,7 +103,7 @@ func (s *scribe) put(name, file string) {
 	}
 	s.append(&logv1.Record{Body: &logv1.Record_LoopChange{LoopChange: &logv1.LoopChange{Loop: name, File: []byte(file), Path: name + ".yaml"}}})
 	l.definition = d
-	l.follower = learn.NewFollower(name, d, d, loop.Compile, nil)
+	l.follower = learn.NewFollower(learn.Following{Loop: name, Definition: d, Catalogue: d, Compile: loop.Compile})
 	for _, e := range l.records {
 		l.follower.Apply(e.Position, e.Record)
 	}

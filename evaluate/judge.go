@@ -30,7 +30,7 @@ type judgedSlot struct {
 }
 
 // verdict is what one candidate would have done in one slot.
-type verdict struct{ target, qTarget, unsupported float64 }
+type verdict struct{ target, qTarget, unsupported, expectedSquare float64 }
 
 // judge asks the candidates about decisions.
 type judge struct {
@@ -117,6 +117,8 @@ func (j *judge) verdict() (v verdict) {
 		v.qTarget += p * j.learners[0].estimates[c.eligible[i]].Mean
 		if c.logged[i] == 0 {
 			v.unsupported += p
+		} else {
+			v.expectedSquare += p * (p / c.logged[i])
 		}
 	}
 	return v
@@ -129,7 +131,8 @@ func (d *judged) row(slot int, reward float64) Row {
 	for k, v := range s.by {
 		r.Samples[k] = ope.Sample{
 			Action: int(s.action), Reward: reward, Propensity: s.propensity, Target: v.target,
-			QLogged: s.qLogged, QTarget: v.qTarget, Unsupported: v.unsupported, Position: slot, Kept: 1, Unit: d.unit,
+			QLogged: s.qLogged, QTarget: v.qTarget, Unsupported: v.unsupported, ExpectedSquare: v.expectedSquare,
+			Position: slot, Kept: 1, Unit: d.unit,
 		}
 	}
 	return r

@@ -8,14 +8,16 @@ import (
 	logv1 "github.com/nextbest/nextbest/proto/gen/nextbest/log/v1"
 )
 
-// snapshotsKept is how many snapshots of a model are kept for decisions that were under way when a newer one was cut: at
-// the shortest publishing interval in use, several seconds' worth, as a replay keeps.
+// snapshotsKept bounds how many snapshots of a model are kept for decisions that were under way when a newer one was cut:
+// at the shortest publishing interval in use, several seconds' worth, as a replay keeps. Fewer are kept where the log
+// needs fewer: those of a large loop are tens of megabytes each.
 const snapshotsKept = 64
 
 // learner is one model that learns progressively, with its last snapshots. Candidates that learn the same share it.
 type learner struct {
 	follower  *learn.Follower
-	snapshots []cut // the last ones, ascending
+	snapshots []cut // the last ones, in the order of the log
+	keep      int   // how many
 	good      model.Predictor
 	refused   uint64
 
@@ -48,7 +50,7 @@ func (l *learner) cut(number uint64) {
 		return
 	}
 	l.snapshots = append(l.snapshots, cut{number, l.good})
-	if drop := len(l.snapshots) - snapshotsKept; drop > 0 {
+	if drop := len(l.snapshots) - l.keep; drop > 0 {
 		clear(l.snapshots[:drop])
 		l.snapshots = l.snapshots[drop:]
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
@@ -13,7 +14,6 @@ import (
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/eventlog"
 	"github.com/nextbest/nextbest/learn"
-	"github.com/nextbest/nextbest/loop"
 	"github.com/nextbest/nextbest/ope"
 	logv1 "github.com/nextbest/nextbest/proto/gen/nextbest/log/v1"
 )
@@ -40,12 +40,16 @@ type Options struct {
 	// Provisional adds, at the end, the events whose windows are open and that the model counts already (their age is
 	// above the loop's patience), with what they are worth so far: too little where rewards are slow.
 	Provisional bool
+	// Between is called before each record is read, with the positions that Progress returns, to yield or to show how far it
+	// is; it may be nil.
+	Between func(done, total uint64)
 }
 
-// Row is one slot of one decision that was evaluated.
+// Row is one slot of one decision that was evaluated. The slots of a decision come one after the other; the probabilities of
+// a later one are given that the earlier ones were filled as they were.
 type Row struct {
-	Decision eventlog.Position
-	Time     time.Time // of the decision
+	Decision eventlog.Position // of its record: the same for its slots
+	Time     time.Time         // of the decision
 	Slot     int
 	Snapshot uint64 // number of the one that decided
 	// Metrics are what each metric of the reward came to, in the order of Definition().Reward.Metrics: 0 where nothing was
@@ -88,17 +92,17 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 }
 
 func (l *Log) start(ctx context.Context) error {
-	newest, err := newestFile(ctx, l.log, l.options.Loop)
+	found, err := surveyOf(ctx, l.log, l.options.Loop)
 	if err != nil {
 		return err
 	}
 	if l.definition = l.options.Definition; l.definition == nil {
-		l.definition = newest
+		l.definition = found.newest
 	}
 	if l.definition == nil {
 		return fmt.Errorf("the log has no loop file of %q any more: say which one to judge rewards by", l.options.Loop)
 	}
-	return l.begin()
+	return l.begin(int(min(found.lag+1, snapshotsKept)))
 }
 
 // follow starts at the beginning of a log that goes on.
@@ -106,39 +110,18 @@ func (l *Log) follow() error {
 	if l.definition = l.options.Definition; l.definition == nil {
 		return errors.New("a log that goes on is evaluated by a loop file that is given")
 	}
-	return l.begin()
+	return l.begin(snapshotsKept)
 }
 
-func (l *Log) begin() (err error) {
+// begin makes what reads the log. keep is how many snapshots of each model may be needed.
+func (l *Log) begin(keep int) (err error) {
 	if l.candidates, err = expanded(l.options.Candidates, l.definition.Loop); err != nil {
 		return err
 	}
 	l.counts = newCounts(l.candidates)
-	l.judge = newJudge(l)
+	l.judge = l.newJudge(keep)
 	l.reader = l.log.NewReader(0)
 	return nil
-}
-
-// newJudge makes the rules of the candidates, and one learner for all that learn the same.
-func newJudge(l *Log) judge {
-	own := &learner{follower: learn.NewFollower(l.options.Loop, l.definition, l.definition, loop.Compile, l.settled)}
-	j := judge{learners: []*learner{own}, counts: &l.counts}
-	byKey := map[string]*learner{l.definition.LearningKey: own}
-	for i := range l.candidates {
-		c := &l.candidates[i]
-		if c.file == nil {
-			j.rules = append(j.rules, c.rule)
-			continue
-		}
-		by := byKey[c.file.LearningKey]
-		if by == nil {
-			by = &learner{follower: learn.NewFollower(l.options.Loop, c.file, l.definition, loop.Compile, nil)}
-			byKey[c.file.LearningKey] = by
-			j.learners = append(j.learners, by)
-		}
-		j.rules = append(j.rules, newFileRule(c.file.Loop, by))
-	}
-	return j
 }
 
 // Candidates returns the names of the candidates, in the order of a row's samples: "action:*" as the actions it stands for.
@@ -153,7 +136,7 @@ func (l *Log) Candidates() []string {
 // Columns returns the fields that every sample has.
 func (l *Log) Columns() ope.Columns {
 	return ope.HasAction | ope.HasPropensity | ope.HasTarget | ope.HasModel | ope.HasUnsupported | ope.HasPosition |
-		ope.HasKept | ope.HasUnit
+		ope.HasKept | ope.HasUnit | ope.HasExpectedSquare
 }
 
 // Actions returns the ids of the actions by number (ope.Sample.Action), in the order in which they were first served. There
@@ -178,6 +161,13 @@ func (l *Log) Progress() (done, total uint64) { return uint64(l.at), max(uint64(
 // Counts returns what was read so far and what became of it. What is open is known at the end.
 func (l *Log) Counts() Counts {
 	c := l.counts
+	c.Fallbacks, c.Skipped, c.SkippedRecords = maps.Clone(c.Fallbacks), maps.Clone(c.Skipped), maps.Clone(c.SkippedRecords)
+	c.Candidates = slices.Clone(c.Candidates)
+	for k, r := range l.judge.rules {
+		if f, ok := r.(*fileRule); ok {
+			c.Candidates[k].Unmet = f.unmet()
+		}
+	}
 	c.Damaged = l.log.Stats().Damaged
 	c.Open = uint64(l.open.len())
 	for _, by := range l.judge.learners {
@@ -220,6 +210,9 @@ func (l *Log) Next(ctx context.Context) (Row, error) {
 		}
 		if err := ctx.Err(); err != nil {
 			return Row{}, fmt.Errorf("evaluate loop %q: %w", l.options.Loop, err)
+		}
+		if l.options.Between != nil {
+			l.options.Between(l.Progress())
 		}
 		err := l.step(ctx)
 		if errors.Is(err, io.EOF) {
@@ -331,14 +324,14 @@ func (l *Log) settled(s learn.Settled) {
 		l.counts.NotActivated++
 		return
 	}
-	l.emit(d, &s)
+	l.emit(d, s.Slots)
 }
 
-func (l *Log) emit(d *judged, s *learn.Settled) {
+func (l *Log) emit(d *judged, slots []learn.SlotWorth) {
 	l.counts.Evaluated++
 	for i := range d.slots {
-		r := d.row(i, s.Rewards[i])
-		r.Metrics = slices.Clone(s.Metrics[i*len(s.Metrics)/len(d.slots) : (i+1)*len(s.Metrics)/len(d.slots)])
+		r := d.row(i, slots[i].Reward)
+		r.Metrics = slots[i].Metrics
 		l.ready.push(r)
 	}
 }
@@ -355,7 +348,7 @@ func (l *Log) finish() {
 			return
 		}
 		if d := l.open.pop(); s.Ripe {
-			l.emit(d, &s)
+			l.emit(d, s.Slots)
 		} else {
 			still.push(d)
 		}

@@ -13,10 +13,10 @@ import (
 )
 
 // wouldServe is the slow, obvious way: fold everything before the decision's cut anew, under the candidate's file, and ask
-// the kernel's parts for the probability of the served action, and for the model's expectation of it.
-func wouldServe(t *testing.T, log []eventlog.Entry, d *decision.Record, file *learn.Definition) (target, q float64) {
+// the kernel's parts for every action's probability, and the model for what it expects of it.
+func wouldServe(t *testing.T, log []eventlog.Entry, d *decision.Record, file *learn.Definition) (p, q []float64) {
 	t.Helper()
-	f := learn.NewFollower(d.Loop, file, file, loop.Compile, nil)
+	f := learn.NewFollower(learn.Following{Loop: d.Loop, Definition: file, Catalogue: file, Compile: loop.Compile})
 	for _, e := range log {
 		f.Apply(e.Position, e.Record)
 		if c := e.Record.GetCut(); c.GetLoop() == d.Loop && c.GetNumber() == learn.SnapshotNumber(d.SnapshotID) {
@@ -26,17 +26,19 @@ func wouldServe(t *testing.T, log []eventlog.Entry, d *decision.Record, file *le
 	return asked(must(f.Snapshot()), d, file)
 }
 
-// asked returns the probability that a file's policy gives the served action with a model, and the model's expectation.
-func asked(s *decision.Snapshot, d *decision.Record, file *learn.Definition) (target, q float64) {
+// asked returns the probability that a file's policy gives each action with a model, and the model's expectations.
+func asked(s *decision.Snapshot, d *decision.Record, file *learn.Definition) (p, q []float64) {
 	var v decision.View
 	in := d.Input
 	in.Actions = file.Loop.Actions
 	v.Set(file.Loop, &in)
 	es := s.Model.Estimate(nil, v.Context, v.Candidates)
-	p := make([]float64, len(es))
+	p = make([]float64, len(es))
 	file.Loop.Policy.Probabilities(p, es, s.Model.RewardDeviation(), model.EventsOf(es))
-	i := d.Choices[0].Served()
-	return p[i], es[i].Mean
+	for _, e := range es {
+		q = append(q, e.Mean)
+	}
+	return p, q
 }
 
 // A candidate with other features, another policy and another reward window is judged at each decision by the model that a
@@ -56,12 +58,17 @@ func TestCandidatesKnowOnlyThePast(t *testing.T) {
 	for i := 0; i < len(rows); i += 7 {
 		d := logged[rows[i].Decision]
 		x := rows[i].Samples[0]
-		target, _ := wouldServe(t, log, d, other)
+		p, _ := wouldServe(t, log, d, other)
 		_, q := wouldServe(t, log, d, compiled(shopFile))
-		if x.Target != target || x.QLogged != q {
-			t.Fatalf("event %s: target %v and q %v, want %v and %v", d.EventID, x.Target, x.QLogged, target, q)
+		expected := 0.0
+		for a := range p {
+			expected += p[a] * q[a]
 		}
-		moved = moved || math.Abs(target-1.0/3) > 0.02
+		k := d.Choices[0].Served()
+		if x.Target != p[k] || x.QLogged != q[k] || x.QTarget != expected {
+			t.Fatalf("event %s: %+v, want %v and %v, and %v", d.EventID, x, p[k], q[k], expected)
+		}
+		moved = moved || math.Abs(p[k]-1.0/3) > 0.02
 	}
 	if !moved {
 		t.Error("the candidate never left the uniform policy: the test shows nothing")

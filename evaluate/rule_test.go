@@ -122,6 +122,7 @@ func TestCalibration(t *testing.T) {
 	s.put("shop", file)
 	lies.put("shop", file)
 	w := newWorld(11)
+	w.every = 25
 	w.play(s, "shop", 1500)
 	for _, e := range entries(t, s.data) {
 		if e.Record.GetDecision() == nil {

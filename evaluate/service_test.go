@@ -53,7 +53,7 @@ func (s *service) start() {
 		s.t.Fatal(err)
 	}
 	s.decider = &decision.Decider{
-		Snapshots: s.learner, Features: noFeatures{}, Recorder: s.events, Now: s.now,
+		Snapshots: s.learner, Features: visits{}, Recorder: s.events, Now: s.now,
 		NewID:         func(time.Time) string { s.ids++; return fmt.Sprint("e", s.ids) },
 		FeatureBudget: time.Second,
 	}

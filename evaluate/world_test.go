@@ -9,7 +9,7 @@ import (
 	"github.com/nextbest/nextbest/features"
 )
 
-// shopFile is the loop of most tests: three actions, a context of two features, a window of an hour.
+// shopFile is the loop of most tests: three actions, features of all three kinds, a window of an hour.
 const shopFile = `
 version: 1
 name: shop
@@ -21,6 +21,8 @@ features:
   context:
     device: {type: category}
     hour: {type: number, default: 12}
+  user:
+    visits: {type: number, default: 1}
   action:
     price: {type: number}
   undeclared: ignore
@@ -38,6 +40,7 @@ type world struct {
 	seen []string // devices, in the order of decisions
 	// zones is how many values a feature has that means nothing; 0 for no such feature.
 	zones int
+	every int // decisions from cut to cut
 }
 
 type dueReward struct {
@@ -46,13 +49,13 @@ type dueReward struct {
 }
 
 func newWorld(seed uint64) *world {
-	return &world{rng: rand.New(rand.NewPCG(seed, 1)), pays: map[string]map[string]float64{
+	return &world{every: 5, rng: rand.New(rand.NewPCG(seed, 1)), pays: map[string]map[string]float64{
 		"mobile":  {"a": 0.1, "b": 0.3, "c": 0.5},
 		"desktop": {"a": 0.6, "b": 0.3, "c": 0.1},
 	}}
 }
 
-// play ranks n events, one a minute, with a cut after every fifth, and pays rewards when they are due.
+// play ranks n events, one a minute, cuts now and then, and pays rewards when they are due.
 func (w *world) play(s *scribe, name string, n int) {
 	for i := range n {
 		s.wait(time.Minute)
@@ -61,7 +64,7 @@ func (w *world) play(s *scribe, name string, n int) {
 		if w.rng.Float64() < w.pays[r.Context[0].Value.Text()][served(r)] {
 			w.due = append(w.due, dueReward{s.now.Add(time.Duration(w.rng.IntN(40)) * time.Minute), r})
 		}
-		if i%5 == 4 {
+		if i%w.every == w.every-1 {
 			s.cut(name)
 		}
 	}

@@ -61,6 +61,12 @@ func NewEncoder(opts EncoderOptions) *Encoder {
 	}}
 }
 
+// Bound changes MaxTerms for what comes from now on. Terms that there are stay.
+func (e *Encoder) Bound(maxTerms int) { e.opts.MaxTerms = maxTerms }
+
+// MaxTerms returns the bound that holds.
+func (e *Encoder) MaxTerms() int { return e.opts.MaxTerms }
+
 // View returns the encoding as it is now. Taking one costs nothing until the encoder grows again.
 func (e *Encoder) View() *View {
 	e.lent = true
@@ -84,7 +90,11 @@ func (e *Encoder) Observe(s Set) {
 // markAllAbsent gives the numbers that were always there, and are not in s, their indicators.
 func (e *Encoder) markAllAbsent(s Set) {
 	for i := range e.view.fields {
-		if n := e.view.fields[i].numbers; n != nil && n.indicator < 0 && !n.readable(s.Get(e.view.fields[i].name)) {
+		n := e.view.fields[i].numbers
+		if n == nil || n.indicator >= 0 {
+			continue
+		}
+		if v := s.Get(e.view.fields[i].name); !n.readable(&v) {
 			e.markAbsent(i)
 		}
 	}
@@ -99,7 +109,7 @@ func (e *Encoder) observeValue(f *field, feature *Feature) bool {
 			e.addNumbers(name, *v)
 			f = e.view.byName[name]
 		}
-		return f != nil && f.numbers != nil && f.numbers.indicator < 0 && f.numbers.readable(*v)
+		return f != nil && f.numbers != nil && f.numbers.indicator < 0 && f.numbers.readable(v)
 	case Text:
 		e.observeText(name, v.text)
 	case Texts:

@@ -90,7 +90,7 @@ func (v *View) Append(dst []Term, s Set) []Term {
 		}
 	}
 	for _, f := range v.absent {
-		if !f.numbers.readable(s.Get(f.name)) {
+		if v := s.Get(f.name); !f.numbers.readable(&v) {
 			dst = append(dst, Term{Index: f.numbers.indicator, Value: 1})
 		}
 	}
@@ -141,34 +141,34 @@ func (t *texts) append(dst []Term, text string) []Term {
 }
 
 func (n *numbers) append(dst []Term, v *Value) []Term {
-	if !n.readable(*v) {
+	if !n.readable(v) {
 		return dst
 	}
 	if n.indicator >= 0 && !n.whenMissing {
 		dst = append(dst, Term{Index: n.indicator, Value: 1})
 	}
-	for k, x := range v.vector(new([1]float64)) {
+	if v.kind == Number {
+		return append(dst, Term{Index: n.first, Value: v.number - n.anchors[0]})
+	}
+	for k, x := range v.numbers {
 		dst = append(dst, Term{Index: n.first + int32(k), Value: x - n.anchors[k]})
 	}
 	return dst
 }
 
 // readable reports whether v is of the shape and magnitude that the code has terms for.
-func (n *numbers) readable(v Value) bool {
-	if v.kind != Number && v.kind != Numbers {
-		return false
+func (n *numbers) readable(v *Value) bool {
+	switch v.kind {
+	case Number:
+		return len(n.anchors) == 1 && encodable(v.number)
+	case Numbers:
+		return len(n.anchors) == len(v.numbers) && !slices.ContainsFunc(v.numbers, func(x float64) bool { return !encodable(x) })
 	}
-	xs := v.vector(new([1]float64))
-	if len(xs) != len(n.anchors) {
-		return false
-	}
-	for _, x := range xs {
-		if !(math.Abs(x) <= maxMagnitude) { // false for NaN, too
-			return false
-		}
-	}
-	return true
+	return false
 }
+
+// encodable reports whether a number is of the magnitude that terms are for; NaN is not.
+func encodable(x float64) bool { return math.Abs(x) <= maxMagnitude }
 
 // vector returns the numbers of a number, kept in one, or of a list.
 func (v *Value) vector(one *[1]float64) []float64 {

@@ -249,6 +249,29 @@ func TestHeldIsBounded(t *testing.T) {
 	}
 }
 
+// A reward far beyond all before counts as less, and is counted.
+func TestAbsurdRewardIsCapped(t *testing.T) {
+	l := newLoopFold(must(compileFile("shop", shop().bytes())))
+	for i := range 31 {
+		id, value := fmt.Sprint("e", i), 1.0
+		if i == 30 {
+			value = 1e9
+		}
+		l.apply(1, decided(second, "shop", id, nil, "a"))
+		l.apply(1, rewarded(second, "shop", id, "r", value))
+	}
+	if l.capped() != 0 {
+		t.Errorf("%d capped before anything is final", l.capped())
+	}
+	l.apply(1, at(1000*second, "shop", &logv1.Cut{Number: 1}))
+	if l.capped() != 1 || l.counts.rewards[Joined] != 31 {
+		t.Errorf("%d capped, %d joined", l.capped(), l.counts.rewards[Joined])
+	}
+	if p := must(l.estimator.Predictor()); !(p.RewardDeviation() < 10) {
+		t.Errorf("the rewards deviate by %g", p.RewardDeviation())
+	}
+}
+
 // One event takes a bounded number of rewards.
 func TestRewardsPerEventAreBounded(t *testing.T) {
 	l := newLoopFold(must(compileFile("shop", shop().bytes())))

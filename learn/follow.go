@@ -17,30 +17,28 @@ type Follower struct {
 	loop    string
 	compile Compile
 	fold    *loopFold
-	rewards []float64
-	metrics []float64
 }
 
-// Settled is what became of one event.
-type Settled struct {
-	Decision eventlog.Position
-	State    State // Open for one whose window has not ended
-	// Ripe says of an open event that it has reached the loop's patience: what it is worth so far counts in the model.
-	Ripe    bool
-	Rewards []float64 // what each slot is worth, in reward units; valid during the call
-	// Metrics are what each of the reward's metrics came to, slot by slot and in the definition's order, 0 where nothing was
-	// reported: none where the reward has no metrics. Valid during the call.
-	Metrics []float64
+// Following says what a Follower follows. More and Ended may be nil.
+type Following struct {
+	Loop       string      // whose records
+	Definition *Definition // that they are folded under; it may be of another name
+	Catalogue  *Definition // stands in for the loop files that the log has lost with its beginning
+	Compile    Compile
+	// More are features that actions of the catalogue are given beside those that the log's loop files have: what would
+	// have been learned had these been known. They are found by id; names that the log has stay as they were.
+	More []decision.Action
+	// Ended is called with each event whose window has ended, in the order of decisions.
+	Ended func(Settled)
 }
 
-// NewFollower returns a follower of the loop's records under d, which may be of another name. ended is called with each
-// event whose window has ended, in the order of decisions; nil calls nobody. catalogue stands in for loop files that the
-// log has lost with its beginning.
-func NewFollower(loop string, d, catalogue *Definition, compile Compile, ended func(Settled)) *Follower {
-	f := &Follower{loop: loop, compile: compile, fold: newLoopFold(d)}
-	f.fold.catalogues = catalogues{earlier: &catalogues{inForce: catalogue}}
-	if ended != nil {
-		f.fold.ended = func(e *event) { ended(f.settled(e, true)) }
+// NewFollower returns a follower that has folded nothing yet.
+func NewFollower(o Following) *Follower {
+	f := &Follower{loop: o.Loop, compile: o.Compile, fold: newLoopFold(o.Definition)}
+	f.fold.catalogues = catalogues{earlier: &catalogues{inForce: o.Catalogue}}
+	f.fold.supplement.more = o.More
+	if o.Ended != nil {
+		f.fold.ended = func(e *event) { o.Ended(f.fold.settled(e, true)) }
 	}
 	return f
 }
@@ -81,28 +79,14 @@ func (f *Follower) Snapshot() (s *decision.Snapshot, err error) {
 // Look makes v what the definition's models see of a logged decision: the features that decided, read by the
 // definition's declarations. Those of the catalogue's actions are in the loop file that the decision was made under.
 func (f *Follower) Look(v *decision.View, r *decision.Record) {
-	look(v, f.fold.definition.Loop, f.fold.catalogues.of(r.SnapshotID), r)
+	look(v, f.fold.definition.Loop, f.fold.catalogue(r.SnapshotID), r)
 }
 
 // OpenEvents calls visit with each event whose window has not ended, in the order of decisions.
 func (f *Follower) OpenEvents(visit func(Settled)) {
 	for _, e := range f.fold.queue.all() {
-		visit(f.settled(e, false))
+		visit(f.fold.settled(e, false))
 	}
-}
-
-func (f *Follower) settled(e *event, closed bool) Settled {
-	f.rewards, f.metrics = f.rewards[:0], f.metrics[:0]
-	spec := f.fold.spec()
-	for i := range e.slots {
-		worth, _ := spec.worth(e.rewards, i)
-		f.rewards = append(f.rewards, worth)
-		for m := range spec.Metrics {
-			value, _ := spec.aggregate(e.rewards, uint16(i), uint16(m))
-			f.metrics = append(f.metrics, value)
-		}
-	}
-	return Settled{Decision: e.position, State: e.state(closed), Ripe: e.ripe && e.shown(), Rewards: f.rewards, Metrics: f.metrics}
 }
 
 // Decision returns the decision that a record of the log stores, or why the learner skips it.

@@ -15,9 +15,9 @@ type loopFold struct {
 	definition *Definition
 	standing   Standing // how the definition came to be in force
 	removed    bool
-	estimator  model.Estimator
-	now        int64  // log time, unix nanoseconds
-	cut        uint64 // number of the last cut
+	estimator  model.Estimator // nil: events are joined and nothing is learned from them
+	now        int64           // log time, unix nanoseconds
+	cut        uint64          // number of the last cut
 	published  published
 	catalogues catalogues // that snapshots decided from
 	counts     counts
@@ -33,6 +33,7 @@ type loopFold struct {
 	scratch    model.Example
 	view       decision.View // memory of encode
 	ended      func(*event)  // told of each event whose window has ended, before it is forgotten; nil for nobody
+	supplement supplement    // of a Follower
 }
 
 // published is what the log says about the newest published snapshot.
@@ -80,7 +81,7 @@ func (l *loopFold) decision(pos eventlog.Position, r *decision.Record) (poison s
 		return PoisonRepeatedEvent
 	}
 	e := newEvent(pos, l.now, r)
-	if e.learned {
+	if e.learned && l.estimator != nil {
 		l.encode(e, r)
 	}
 	l.open[e.id] = e
@@ -109,7 +110,7 @@ func (l *loopFold) tally(r *decision.Record) {
 // encode extends the estimator's encoder and keeps the served actions as examples.
 func (l *loopFold) encode(e *event, r *decision.Record) {
 	v := &l.view
-	look(v, l.definition.Loop, l.catalogues.of(r.SnapshotID), r)
+	look(v, l.definition.Loop, l.catalogue(r.SnapshotID), r)
 	l.estimator.Observe(v.Context, v.Candidates)
 	for i := range e.slots {
 		x := l.estimator.Encode(v.Context, v.Candidates[r.Choices[i].Served()])

@@ -33,6 +33,7 @@ type Status struct {
 	Poison      map[string]uint64 // records of the loop that could not be folded, by reason
 	OpenEvents  uint64            // whose window is open
 	Held        uint64            // rewards and activations whose event is not known yet
+	Capped      uint64            // final rewards that count as less than they were, being far beyond all before
 	Patience    time.Duration     // age at which an event without a reward begins to count
 	LagRecords  uint64            // not folded yet
 	LagSeconds  float64           // age of the oldest of them, at most
@@ -78,7 +79,7 @@ func (t *tail) status(p *publisher) *Status {
 		Rewards: named[Outcome](l.counts.rewards[:]), Events: named[Ending](l.counts.endings[:]),
 		Fallbacks: maps.Clone(l.counts.fallbacks), Excluded: maps.Clone(l.counts.excluded),
 		Defaulted: maps.Clone(l.counts.defaulted), Poison: maps.Clone(l.counts.poison),
-		OpenEvents: uint64(l.queue.len()), Held: uint64(l.waiting.size),
+		OpenEvents: uint64(l.queue.len()), Held: uint64(l.waiting.size), Capped: l.capped(),
 		Patience: time.Duration(l.delays.patience(l.window())), LastError: p.failure, Refused: p.refused,
 	}
 }

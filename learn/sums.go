@@ -7,7 +7,7 @@ const churnLimit = 1 << 16
 
 // count adds an event to the provisional sums with what it is worth so far.
 func (l *loopFold) count(e *event) {
-	if e.counted || !e.learned {
+	if e.counted || !e.learned || l.estimator == nil {
 		return
 	}
 	e.counted = true
@@ -52,7 +52,7 @@ func (l *loopFold) uncount(e *event) {
 // settle makes an event part of the model for good, if it is to be.
 func (l *loopFold) settle(e *event) {
 	l.uncount(e)
-	if !e.learned || !e.shown() {
+	if !e.learned || !e.shown() || l.estimator == nil {
 		return
 	}
 	l.changed = true
@@ -61,6 +61,14 @@ func (l *loopFold) settle(e *event) {
 		l.unpack(&e.slots[i])
 		l.estimator.Settle(&l.scratch, worth, 1)
 	}
+}
+
+// capped returns how many settled rewards the model bounds, 0 when its kind does not.
+func (l *loopFold) capped() uint64 {
+	if e, ok := l.estimator.(interface{ Capped() uint64 }); ok {
+		return e.Capped()
+	}
+	return 0
 }
 
 // freshen makes the provisional sums again from the events in them.

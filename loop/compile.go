@@ -54,6 +54,12 @@ func (n *node) index(words []string) int { return max(slices.Index(words, n.text
 // named compares the loop's name with its file's, so that a copy of a file cannot take over what another loop learned. A
 // challenger's file is named after its folder.
 func (c *compiler) named(n *node) {
+	if c.loop != "" {
+		if n.form == text && n.text != c.loop {
+			c.addf(n.at, "name: this is a file of loop %s; wanted is one of loop %s", n.text, c.loop)
+		}
+		return
+	}
 	base := filepath.Base(c.path)
 	if loop, ok := challenged(c.path); ok {
 		if n.form == text && n.text != loop {

@@ -30,7 +30,10 @@ var _ learn.Compile = Compile
 // Compile turns a loop file into a Definition. The error is Problems: all that is wrong with the file, in its order.
 // Nothing is read from disk: path names the file in problems, and its base name must be the loop's name.
 func Compile(path string, file []byte) (*learn.Definition, error) {
-	c := &compiler{path: path}
+	return (&compiler{path: path}).compile(file)
+}
+
+func (c *compiler) compile(file []byte) (*learn.Definition, error) {
 	if len(file) > MaxFileSize {
 		c.addf(position{1, 1}, "the file has %d bytes; a loop file has at most %d: let requests bring the actions (actions: from_request)",
 			len(file), MaxFileSize)
@@ -48,7 +51,7 @@ func Compile(path string, file []byte) (*learn.Definition, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256(file)
-	d.Path, d.File, d.SHA256 = path, file, hex.EncodeToString(sum[:])
+	d.Path, d.File, d.SHA256 = c.path, file, hex.EncodeToString(sum[:])
 	d.LearningKey = learningKey(d)
 	return d, nil
 }
@@ -56,6 +59,7 @@ func Compile(path string, file []byte) (*learn.Definition, error) {
 // compiler gathers what is wrong with one file.
 type compiler struct {
 	path  string
+	loop  string // that the file must define; empty: the one it is called after
 	found Problems
 }
 

@@ -51,17 +51,17 @@ type estimator struct {
 func estimatorOf(l *decision.Loop) estimator {
 	switch s := &l.Schema; {
 	case model.WantsReplicates(l.Policy):
-		return estimator{"bootstrap/1", func(r float64) model.Estimator {
+		return estimator{"bootstrap/2", func(r float64) model.Estimator {
 			return model.NewBootstrap(model.BootstrapOptions{Gradient: model.GradientOptions{DefaultReward: r}})
 		}}
 	case s.Undeclared != features.Infer && len(s.Context)+len(s.User)+len(s.Action) == 0:
-		return estimator{"arms/1", func(r float64) model.Estimator { return model.NewArms(model.ArmsOptions{DefaultReward: r}) }}
+		return estimator{"arms/2", func(r float64) model.Estimator { return model.NewArms(model.ArmsOptions{DefaultReward: r}) }}
 	case coordinates(s.Context, s.User) > maxTerms || coordinates(s.Action) > maxTerms:
-		return estimator{"gradient/1", func(r float64) model.Estimator {
+		return estimator{"gradient/2", func(r float64) model.Estimator {
 			return model.NewGradient(model.GradientOptions{DefaultReward: r, Variance: true})
 		}}
 	default:
-		return estimator{"mixture/1", func(r float64) model.Estimator {
+		return estimator{"mixture/2", func(r float64) model.Estimator {
 			return model.NewMixture(model.MixtureOptions{DefaultReward: r})
 		}}
 	}

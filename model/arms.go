@@ -20,15 +20,15 @@ type ArmsOptions struct {
 // otherwise of a normal-inverse-gamma one.
 //
 // What it holds are three sums per action, so that taking an example out and merging are exact, as far as the rewards'
-// sums are: to the last bit for counts, clicks and other multiples of a power of two. Heavy tails are not truncated, since
-// the bounds of a truncated mean (Bubeck, Cesa-Bianchi and Lugosi 2013) move with the number of examples, so that an
-// example could not be taken out again.
+// sums are: to the last bit for counts, clicks and other multiples of a power of two. What single rewards far beyond all
+// before count for is bounded: see tails.
 //
 // It is an Estimator: for a single writer.
 type Arms struct {
 	opts                 ArmsOptions
 	arms                 numbering
 	settled, provisional armSums
+	tails                tails
 	skipped              uint64
 	live                 *armsPredictor // nil when it is out of date
 }
@@ -53,27 +53,40 @@ func (*Arms) Encode(_ features.Set, action Candidate) Example { return Example{A
 
 // Provisional implements Estimator.
 func (a *Arms) Provisional(x *Example, reward, weight float64) {
-	a.add(&a.provisional, x, reward, weight)
+	if a.acceptable(reward, weight) {
+		a.provisional.add(a.arms.of(x.ActionID), a.tails.provisional(x, reward, a.opts.DefaultReward, weight), weight)
+		a.live = nil
+	}
 }
 
 // ClearProvisional implements Estimator.
-func (a *Arms) ClearProvisional() { a.provisional, a.live = armSums{}, nil }
+func (a *Arms) ClearProvisional() {
+	a.provisional, a.live = armSums{}, nil
+	a.tails.clearProvisional()
+}
 
 // Settle implements Estimator.
-func (a *Arms) Settle(x *Example, reward, weight float64) { a.add(&a.settled, x, reward, weight) }
-
-func (a *Arms) add(s *armSums, x *Example, reward, weight float64) {
-	if !(math.Abs(reward) <= maxReward) || !(math.Abs(weight) <= maxWeight) {
-		a.skipped++
-		return
+func (a *Arms) Settle(x *Example, reward, weight float64) {
+	if a.acceptable(reward, weight) {
+		a.settled.add(a.arms.of(x.ActionID), a.tails.settle(x, reward, a.opts.DefaultReward, weight), weight)
+		a.live = nil
 	}
-	s.add(a.arms.of(x.ActionID), reward, weight)
-	a.live = nil
+}
+
+func (a *Arms) acceptable(reward, weight float64) bool {
+	ok := math.Abs(reward) <= maxReward && math.Abs(weight) <= maxWeight // false for NaN, too
+	if !ok {
+		a.skipped++
+	}
+	return ok
 }
 
 // Skipped returns how many examples were left out because their reward or weight was not finite or absurdly large.
 // Callers validate; this is the last line.
 func (a *Arms) Skipped() uint64 { return a.skipped }
+
+// Capped returns how many settled rewards counted as less than they were, being far beyond all before: see tails.
+func (a *Arms) Capped() uint64 { return a.tails.capped() }
 
 // Predictor implements Estimator. It takes a pass over the actions.
 func (a *Arms) Predictor() (Predictor, error) {
@@ -92,6 +105,7 @@ func (a *Arms) Merge(o *Arms) error {
 	}
 	a.settled.merge(&o.settled, &o.arms, &a.arms)
 	a.provisional.merge(&o.provisional, &o.arms, &a.arms)
+	a.tails.merge(&o.tails)
 	a.skipped += o.skipped
 	a.live = nil
 	return nil

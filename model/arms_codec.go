@@ -7,13 +7,13 @@ import (
 
 // The bytes of an Arms, little endian, counts as unsigned varints:
 //
-//	version  default reward  skipped  action ids…  settled sums  provisional sums
+//	version  default reward  skipped  action ids…  settled sums  provisional sums  tails
 //
 //	sums:    examples  others  { weight reward squares } by number…
 //
 // and those of its predictor, with one set of sums.
 const (
-	armsVersion          = 1
+	armsVersion          = 2
 	armsPredictorVersion = 1
 )
 
@@ -24,7 +24,7 @@ func (a *Arms) AppendBinary(b []byte) ([]byte, error) {
 	b = binary.AppendUvarint(b, a.skipped)
 	b = a.arms.appendBinary(b)
 	b = a.settled.appendBinary(b)
-	return a.provisional.appendBinary(b), nil
+	return a.tails.appendBinary(a.provisional.appendBinary(b)), nil
 }
 
 // AppendBinary implements Predictor.
@@ -65,6 +65,7 @@ func (a *Arms) UnmarshalBinary(b []byte) error {
 	m.arms = d.numbering()
 	m.settled = d.armSums(len(m.arms.ids) + 1)
 	m.provisional = d.armSums(len(m.arms.ids) + 1)
+	m.tails = d.tails()
 	if d.err == nil && len(d.b) > 0 {
 		d.fail()
 	}

@@ -46,6 +46,7 @@ type Bootstrap struct {
 	replicates           []*Gradient
 	sequence             uint64 // settled examples so far
 	settled, provisional totals // the examples themselves, each counted once
+	tails                tails
 }
 
 var _ Estimator = (*Bootstrap)(nil)
@@ -76,6 +77,7 @@ func (b *Bootstrap) Provisional(x *Example, reward, weight float64) {
 	if !b.replicates[0].acceptable(reward, weight) || weight == 0 {
 		return
 	}
+	reward = b.tails.provisional(x, reward, b.opts.Gradient.DefaultReward, weight)
 	b.provisional.add(reward-b.opts.Gradient.DefaultReward, weight)
 	key, own := contentKey(x), copied(x)
 	for i, r := range b.replicates {
@@ -92,6 +94,7 @@ func (b *Bootstrap) Provisional(x *Example, reward, weight float64) {
 // ClearProvisional implements Estimator.
 func (b *Bootstrap) ClearProvisional() {
 	b.provisional = totals{}
+	b.tails.clearProvisional()
 	for _, r := range b.replicates {
 		r.ClearProvisional()
 	}
@@ -102,12 +105,13 @@ func (b *Bootstrap) Settle(x *Example, reward, weight float64) {
 	if !b.replicates[0].acceptable(reward, weight) {
 		return
 	}
+	reward = b.tails.settle(x, reward, b.opts.Gradient.DefaultReward, weight)
 	b.settled.add(reward-b.opts.Gradient.DefaultReward, weight)
 	key := scramble(b.sequence + idSalt)
 	b.sequence++
 	for i, r := range b.replicates {
 		if times := b.times(key, i); times > 0 {
-			r.Settle(x, reward, weight*times)
+			r.settle(x, reward, weight*times)
 		}
 	}
 }
@@ -134,6 +138,9 @@ func poisson(u float64) float64 {
 // Skipped returns how many examples were left out; see Gradient.Skipped.
 func (b *Bootstrap) Skipped() uint64 { return b.replicates[0].Skipped() }
 
+// Capped returns how many settled rewards counted as less than they were, being far beyond all before: see tails.
+func (b *Bootstrap) Capped() uint64 { return b.tails.capped() }
+
 // Merge adds what another Bootstrap of the same options but for the seed learned from other examples; see Gradient.Merge.
 func (b *Bootstrap) Merge(o *Bootstrap) error {
 	ours := b.opts
@@ -147,6 +154,7 @@ func (b *Bootstrap) Merge(o *Bootstrap) error {
 		}
 	}
 	b.sequence += o.sequence
+	b.tails.merge(&o.tails)
 	b.settled.merge(o.settled)
 	b.provisional.merge(o.provisional)
 	return nil

@@ -7,12 +7,12 @@ import (
 
 // The bytes of a Bootstrap, little endian, counts as unsigned varints:
 //
-//	version  seed  resampling  settled examples  settled sums  provisional sums  replicates…
+//	version  seed  resampling  settled examples  settled sums  provisional sums  tails  replicates…
 //
 // with each replicate's bytes as a Gradient writes them, after their length; and of its predictor: version, sums of all
 // examples, replicates.
 const (
-	bootstrapVersion          = 1
+	bootstrapVersion          = 2
 	bootstrapPredictorVersion = 1
 )
 
@@ -24,6 +24,7 @@ func (b *Bootstrap) AppendBinary(dst []byte) ([]byte, error) {
 	dst = binary.AppendUvarint(dst, b.sequence)
 	dst = b.settled.appendBinary(dst)
 	dst = b.provisional.appendBinary(dst)
+	dst = b.tails.appendBinary(dst)
 	dst = binary.AppendUvarint(dst, uint64(len(b.replicates)))
 	for _, r := range b.replicates {
 		bytes, err := r.AppendBinary(nil)
@@ -67,6 +68,7 @@ func (b *Bootstrap) UnmarshalBinary(data []byte) error {
 	m := NewBootstrap(b.opts)
 	m.sequence = d.uvarint()
 	m.settled, m.provisional = d.totals(), d.totals()
+	m.tails = d.tails()
 	n := d.count(1)
 	if d.err == nil && (seed != b.opts.Seed || resampling != uint64(b.opts.Resampling) || n != b.opts.Replicates) {
 		return fmt.Errorf("read ensemble: it has seed %d, resampling %d, %d replicates; the options say %d, %d, %d",

@@ -69,16 +69,21 @@ func (d *decoder) count(size int) int {
 }
 
 func (d *decoder) float() float64 {
-	if len(d.b) < 8 {
-		d.fail()
-		return 0
-	}
-	x := math.Float64frombits(binary.LittleEndian.Uint64(d.b))
-	d.b = d.b[8:]
+	x := math.Float64frombits(d.uint64())
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		d.fail()
 		return 0
 	}
+	return x
+}
+
+func (d *decoder) uint64() uint64 {
+	if len(d.b) < 8 {
+		d.fail()
+		return 0
+	}
+	x := binary.LittleEndian.Uint64(d.b)
+	d.b = d.b[8:]
 	return x
 }
 

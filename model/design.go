@@ -71,25 +71,27 @@ type layout struct {
 }
 
 // moment is the running mean and sum of squared deviations of a number (Welford 1962).
-type moment struct{ n, mean, squares float64 }
+type moment struct {
+	n, mean, squares float64
+	scale            float64 // 1/deviation, or 0 for a number that never differed: what follows from the others
+}
 
 func (m *moment) add(x float64) {
 	m.n++
 	d := x - m.mean
 	m.mean += d / m.n
 	m.squares += float64(d * (x - m.mean))
+	m.rescale()
 }
 
-// scale returns 1/deviation, or 0 for a number that never differed.
-func (m *moment) scale() float64 {
+func (m *moment) rescale() {
+	m.scale = 0
 	if m.n < 2 || !(m.squares > 0) {
-		return 0
+		return
 	}
-	s := 1 / math.Sqrt(m.squares/m.n)
-	if math.IsInf(s, 0) || math.IsNaN(s) {
-		return 0
+	if s := 1 / math.Sqrt(m.squares/m.n); !math.IsInf(s, 0) && !math.IsNaN(s) {
+		m.scale = s
 	}
-	return s
 }
 
 // maxDeviations bounds a standardised number: a value from far outside must not decide everything.
@@ -192,7 +194,7 @@ func (d *design) standardise(of int, terms []features.Term) {
 		t := &terms[i]
 		if c := index[t.Index]; c != noColumn && d.columns[c].numeric {
 			m := &d.moments[of][t.Index]
-			t.Value = standardised(t.Value, m.mean, m.scale())
+			t.Value = standardised(t.Value, m.mean, m.scale)
 		}
 	}
 }

@@ -14,6 +14,7 @@ type budget struct {
 	actions int  // most actions of a decision, beyond which rows of their own have no products
 	square  int  // most columns with all products, at the first choice, for tracked rows to have any
 	tracked bool // tracked rows have products: decided with the first choice
+	most    int  // columns of any row of actions' own: what there is memory for
 }
 
 // defaultBudget was set by time: see docs/learning.md.

@@ -50,7 +50,7 @@ func (d *design) scaleOf(term int) float64 {
 	if !d.columns[d.context[term]].numeric {
 		return 1
 	}
-	return d.moments[contextTerms][term].scale()
+	return d.moments[contextTerms][term].scale
 }
 
 // spanning orders the context terms so that each explains the most of what those before it leave unexplained: the pivots
@@ -123,9 +123,9 @@ func (d *design) room(terms int) int {
 	case d.candidates > d.budget.actions:
 		return 0
 	case d.possible(terms) <= d.budget.full:
-		return d.budget.full
+		return min(d.budget.full, d.budget.most)
 	}
-	return d.budget.chosen
+	return min(d.budget.chosen, d.budget.most)
 }
 
 // possible is how many columns a row with all products would have.

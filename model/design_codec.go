@@ -51,7 +51,8 @@ func (d *decoder) design(into *design, context, action []features.TermInfo) {
 	}
 	for _, ms := range into.moments {
 		for i := range ms {
-			ms[i] = moment{d.float(), d.float(), d.float()}
+			ms[i] = moment{n: d.float(), mean: d.float(), squares: d.float()}
+			ms[i].rescale()
 		}
 	}
 	for k := range into.precision {

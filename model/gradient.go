@@ -71,7 +71,8 @@ type GradientOptions struct {
 type Gradient struct {
 	opts    GradientOptions
 	settled *gradientState
-	open    openExamples   // those that are provisional
+	open    openExamples // those that are provisional
+	tails   tails
 	live    *gradientState // of both; nil until it is asked for
 	skipped uint64
 	epoch   uint64 // of the newest table; see table
@@ -111,6 +112,7 @@ func (g *Gradient) Provisional(x *Example, reward, weight float64) {
 	if !g.acceptable(reward, weight) {
 		return
 	}
+	reward = g.tails.provisional(x, reward, g.opts.DefaultReward, weight)
 	if weight > 0 {
 		g.putIn(copied(x), reward, weight)
 	} else {
@@ -136,14 +138,22 @@ func (g *Gradient) takeOut(x *Example, reward, weight float64) {
 }
 
 // ClearProvisional implements Estimator.
-func (g *Gradient) ClearProvisional() { g.live, g.open = nil, openExamples{} }
+func (g *Gradient) ClearProvisional() {
+	g.live, g.open = nil, openExamples{}
+	g.tails.clearProvisional()
+}
 
 // Settle implements Estimator. A negative weight takes the example out of the counts, but not of the weights.
 func (g *Gradient) Settle(x *Example, reward, weight float64) {
 	if g.acceptable(reward, weight) {
-		g.learn(g.settled, x, reward, weight)
-		g.live = nil
+		g.settle(x, g.tails.settle(x, reward, g.opts.DefaultReward, weight), weight)
 	}
+}
+
+// settle learns an example whose reward counts in full.
+func (g *Gradient) settle(x *Example, reward, weight float64) {
+	g.learn(g.settled, x, reward, weight)
+	g.live = nil
 }
 
 // maxWeight, with maxReward, keeps sums of squares from overflow.
@@ -163,6 +173,9 @@ func (g *Gradient) acceptable(reward, weight float64) bool {
 // Skipped returns how many examples were left out because their reward or weight was not finite, absurdly large, or not
 // what the loss is for. Callers validate; this is the last line.
 func (g *Gradient) Skipped() uint64 { return g.skipped }
+
+// Capped returns how many settled rewards counted as less than they were, being far beyond all before: see tails.
+func (g *Gradient) Capped() uint64 { return g.tails.capped() }
 
 // Predictor implements Estimator. It copies no weights: pages of them are copied when they are next written.
 func (g *Gradient) Predictor() (Predictor, error) {

@@ -10,7 +10,7 @@ import (
 
 // The bytes of a Gradient, little endian, counts as unsigned varints:
 //
-//	version  bits  loss  default reward  skipped  state  open
+//	version  bits  loss  default reward  skipped  state  open  tails
 //
 //	state:   examples  weight  reward  squares  errors  norm  gain  gap  moments { step of index  weight mean square }…
 //	         pages { step of number  cells that are not zero, as 64 bits  { w a g }… }…
@@ -20,7 +20,7 @@ import (
 // The pages are those that are not zero. The hole is 1 + the number of examples before the one that was just taken out,
 // and 0 when there is none. A predictor's bytes are its version, bits, loss, default reward and state.
 const (
-	gradientVersion          = 1
+	gradientVersion          = 2
 	gradientPredictorVersion = 1
 )
 
@@ -28,7 +28,7 @@ const (
 func (g *Gradient) AppendBinary(b []byte) ([]byte, error) {
 	b = g.opts.appendBinary(b, gradientVersion)
 	b = binary.AppendUvarint(b, g.skipped)
-	return g.open.appendBinary(g.settled.appendBinary(b)), nil
+	return g.tails.appendBinary(g.open.appendBinary(g.settled.appendBinary(b))), nil
 }
 
 func (o *openExamples) appendBinary(b []byte) []byte {
@@ -140,6 +140,7 @@ func (g *Gradient) UnmarshalBinary(b []byte) error {
 	m.skipped = d.uvarint()
 	d.gradientState(m.settled)
 	d.open(&m.open)
+	m.tails = d.tails()
 	if d.err == nil && len(d.b) > 0 {
 		d.fail()
 	}

@@ -21,6 +21,7 @@ func (g *Gradient) Merge(o *Gradient) error {
 			g.open.add(theirs[i], g.opts.MaxOpen)
 		}
 	}
+	g.tails.merge(&o.tails)
 	g.live = nil
 	g.skipped += o.skipped
 	return nil

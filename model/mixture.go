@@ -28,11 +28,13 @@ type MixtureOptions struct {
 // It is an Estimator: for a single writer.
 type Mixture struct {
 	opts            MixtureOptions
+	mostTerms       int // of the context, as long as there is memory
 	context, action *features.Encoder
 	actions         numbering // 0 is for those beyond the bounds
 	design          design
 	members         []*member
 	settled, open   totals
+	tails           tails
 	noise           noise
 	recent          recents
 	events          counts
@@ -63,6 +65,7 @@ func NewMixture(opts MixtureOptions) *Mixture {
 		design:  design{budget: defaultBudget()},
 		members: newMembers(),
 	}
+	m.mostTerms = m.context.MaxTerms()
 	m.design.addTerms(contextTerms, m.context.View().Terms())
 	m.design.addTerms(actionTerms, m.action.View().Terms())
 	return m
@@ -70,6 +73,7 @@ func NewMixture(opts MixtureOptions) *Mixture {
 
 // Observe implements Estimator. An action's features are taken in when it is served: see Encode.
 func (m *Mixture) Observe(context features.Set, actions []Candidate) {
+	m.limitColumns()
 	m.context.Observe(context)
 	v := m.context.View()
 	m.terms = v.Append(m.terms[:0], context)
@@ -85,7 +89,7 @@ func (m *Mixture) Encode(context features.Set, action Candidate) Example {
 	number := m.number(action.ID)
 	x := Example{
 		ActionID: action.ID,
-		Context:  m.context.View().Append(nil, context),
+		Context:  m.context.View().Append(make([]features.Term, 0, len(m.terms)), context), // as many as Observe found
 		Action:   m.action.View().Append(nil, action.Features),
 		Recent:   m.recent.of(number),
 	}
@@ -97,26 +101,12 @@ func (m *Mixture) Encode(context features.Set, action Candidate) Example {
 	return x
 }
 
-// mostOwnWeights bounds the memory of actions' own blocks: the numbers of one matrix for each of them, by the columns at
-// that time. A mixture has about eight such matrices, and as many again while rewards are open. With 100 columns it is
-// enough for some 800 actions, with 256 for 120; further ones share a block.
-const mostOwnWeights = 1 << 22
-
-// number returns an action's number, and gives it one while there are any.
-func (m *Mixture) number(id string) int {
-	most := m.opts.MaxActions
-	if size := packedSize(len(m.design.rows[fullRow].columns)); size > 0 {
-		most = min(most, mostOwnWeights/size)
-	}
-	m.actions.add(id, most)
-	return m.actions.of(id)
-}
-
 // Provisional implements Estimator.
 func (m *Mixture) Provisional(x *Example, reward, weight float64) {
 	if !m.valid(x, reward, weight) {
 		return
 	}
+	reward = m.tails.provisional(x, reward, m.opts.DefaultReward, weight)
 	number, reward := m.take(&m.open, x, reward, weight)
 	for _, k := range m.members {
 		if k.opens(&m.design, x) {
@@ -128,6 +118,7 @@ func (m *Mixture) Provisional(x *Example, reward, weight float64) {
 // ClearProvisional implements Estimator.
 func (m *Mixture) ClearProvisional() {
 	m.open = totals{}
+	m.tails.clearProvisional()
 	for _, k := range m.members {
 		k.ridge.clearProvisional()
 	}
@@ -138,6 +129,7 @@ func (m *Mixture) Settle(x *Example, reward, weight float64) {
 	if !m.valid(x, reward, weight) {
 		return
 	}
+	reward = m.tails.settle(x, reward, m.opts.DefaultReward, weight)
 	number, reward := m.take(&m.settled, x, reward, weight)
 	if weight > 0 {
 		m.measure(number, reward)
@@ -167,6 +159,9 @@ func (m *Mixture) valid(x *Example, reward, weight float64) bool {
 // Skipped returns how many examples were left out because their reward or weight was not finite or absurdly large, or
 // because they were not encoded.
 func (m *Mixture) Skipped() uint64 { return m.skipped }
+
+// Capped returns how many settled rewards counted as less than they were, being far beyond all before: see tails.
+func (m *Mixture) Capped() uint64 { return m.tails.capped() }
 
 // take counts an example, brings members up to the design and makes the example's rows. It returns its action's number
 // and its reward relative to the default reward.

@@ -8,13 +8,13 @@ import (
 
 // The bytes of a Mixture, little endian, counts as unsigned varints:
 //
-//	version  default reward  skipped  context encoder  action encoder  action ids…  design  totals ×2  noise  recents  counts
+//	version  default reward  skipped  context encoder  action encoder  action ids…  design  totals ×2  tails  noise  recents  counts
 //	members…: evidence  change  usual surprises  blocks…: settled sums  provisional sums  updates  turn  posterior
 //
 // A posterior is in it although the sums would give it, because it followed its examples one by one: made again it would
 // differ in the last bits. Those of a predictor have digests of the blocks' numbers in place of the numbers.
 const (
-	mixtureVersion   = 1
+	mixtureVersion   = 2
 	predictorVersion = 2
 )
 
@@ -35,6 +35,7 @@ func (m *Mixture) AppendBinary(b []byte) ([]byte, error) {
 	b = m.design.appendBinary(b)
 	b = m.settled.appendBinary(b)
 	b = m.open.appendBinary(b)
+	b = m.tails.appendBinary(b)
 	b = m.noise.appendBinary(b)
 	b = m.recent.appendBinary(b)
 	b = m.events.appendBinary(b)
@@ -82,6 +83,7 @@ func (d *decoder) mixture(n *Mixture) {
 	numbers := len(n.actions.ids) + 1
 	d.design(&n.design, n.context.View().Terms(), n.action.View().Terms())
 	n.settled, n.open = d.totals(), d.totals()
+	n.tails = d.tails()
 	n.noise = noise{d.float(), d.float()}
 	n.recent, n.events = d.recents(numbers), d.counts(numbers)
 	if d.err != nil {
@@ -165,9 +167,9 @@ func (p *mixturePredictor) AppendBinary(b []byte) ([]byte, error) {
 func (o *opinion) appendBinary(b []byte) []byte {
 	b = append(b, byte(o.member.kind))
 	b = appendFloat(appendFloat(b, o.weight), o.member.ridge.keep)
-	b = appendFloats(b, o.spread)
-	b = binary.AppendUvarint(b, uint64(len(o.blocks)))
-	for _, p := range o.blocks {
+	b = appendFloats(b, o.known.spread())
+	b = binary.AppendUvarint(b, uint64(len(o.known.posteriors)))
+	for _, p := range o.known.posteriors {
 		b = appendDigest(b, p)
 	}
 	return b

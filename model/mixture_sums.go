@@ -35,10 +35,11 @@ func (c *counts) of(number int) uint64 {
 // noise is the running mean square of what was not foreseen, over the last thousand or so settled examples.
 type noise struct{ weight, squares float64 }
 
+const noiseKept = 0.999
+
 func (n *noise) add(residual float64) {
-	const keep = 0.999
-	n.weight = float64(keep*n.weight) + 1
-	n.squares = float64(keep*n.squares) + float64(residual*residual)
+	n.weight = float64(noiseKept*n.weight) + 1
+	n.squares = float64(noiseKept*n.squares) + float64(residual*residual)
 }
 
 func (n *noise) variance() float64 {

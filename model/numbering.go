@@ -11,6 +11,14 @@ type numbering struct {
 
 func (n *numbering) of(id string) int { return int(n.numbers[id]) }
 
+// find returns an id's number, sooner when the guess is right.
+func (n *numbering) find(id string, guess int32) int32 {
+	if i := int(guess) - 1; i >= 0 && i < len(n.ids) && n.ids[i] == id {
+		return guess
+	}
+	return n.numbers[id]
+}
+
 // add gives id its number, while there are fewer than most.
 func (n *numbering) add(id string, most int) {
 	if _, known := n.numbers[id]; known || len(n.ids) >= most {

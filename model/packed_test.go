@@ -21,6 +21,9 @@ func symmetric(rnd *rand.Rand, n int) ([]float64, *mat.SymDense) {
 	return m, dense
 }
 
+// packedAt returns element i, j.
+func packedAt(m []float64, i, j int) float64 { return packedRow(m, max(i, j))[min(i, j)] }
+
 func randomVector(rnd *rand.Rand, n int) []float64 {
 	x := make([]float64, n)
 	for i := range x {
@@ -71,10 +74,15 @@ func TestPackedRoutinesAreThePlainOnes(t *testing.T) {
 		packedScaleAdd(got, x, 0.99, -0.3)
 		plainPackedScaleAdd(want, x, 0.99, -0.3)
 		sameBits(t, "scale and add", got, want)
+		y := randomVector(rnd, n)
+		packedUpdate(got, 0.99, x, -0.3, y, 0.7)
+		plainPackedUpdate(want, 0.99, x, -0.3, y, 0.7)
+		sameBits(t, "update", got, want)
 		u, v := make([]float64, n), make([]float64, n)
 		packedProduct(u, m, x)
 		plainPackedProduct(v, m, x)
 		sameBits(t, "product", u, v)
+		clear(x[n/8*4:][:block])
 		sameBits(t, "quadratic", []float64{packedQuadratic(m, x)}, []float64{plainPackedQuadratic(m, x)})
 	}
 }
@@ -90,7 +98,7 @@ func sameBits(t *testing.T, what string, got, want []float64) {
 
 func TestPackedInverse(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
-	for _, n := range []int{4, 8, 40} {
+	for _, n := range packedDimensions {
 		m, dense := symmetric(rnd, n)
 		d := make([]float64, n)
 		for i := range d {
@@ -111,8 +119,10 @@ func TestPackedInverse(t *testing.T) {
 			}
 		}
 	}
-	if _, ok := packedInverse(make([]float64, packedSize(4)), []float64{1, math.NaN(), 1, 1}); ok {
-		t.Error("NaN was inverted")
+	for _, bad := range [][]float64{{1, math.NaN(), 1, 1}, {1, 1, -1, 1}, {0, 1, 1, 1}, {1, 1, 1, math.Inf(1)}} {
+		if _, ok := packedInverse(make([]float64, packedSize(4)), bad); ok {
+			t.Errorf("the diagonal %v was inverted", bad)
+		}
 	}
 }
 
@@ -134,6 +144,21 @@ func BenchmarkPacked(b *testing.B) {
 	b.Run("add", func(b *testing.B) {
 		for b.Loop() {
 			packedAdd(m, x, 1e-9)
+		}
+	})
+	b.Run("scale and add", func(b *testing.B) {
+		for b.Loop() {
+			packedScaleAdd(m, x, 1, 1e-9)
+		}
+	})
+	b.Run("update", func(b *testing.B) {
+		for b.Loop() {
+			packedUpdate(m, 1, x, 1e-9, x, -1e-9)
+		}
+	})
+	b.Run("inverse", func(b *testing.B) {
+		for b.Loop() {
+			packedInverse(m, x)
 		}
 	})
 	b.Run("product", func(b *testing.B) {

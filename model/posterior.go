@@ -2,27 +2,34 @@ package model
 
 import (
 	"crypto/sha256"
+	"slices"
 	"sync"
 )
 
 // posterior is what a block knows, up to the noise variance. Once lent it is immutable.
 type posterior struct {
 	covariance []float64 // packed
-	diagonal   []float64 // of the covariance, once more: reading it there touches as many cache lines as columns
-	weights    []float64
-	columns    int // of weights, the others are unused
+	scores     []float64 // the weights, and after them the diagonal of the covariance once more: all that a rough look reads
+	weights    []float64 // the first half of scores
+	diagonal   []float64 // the second
+	columns    int       // of weights, the others are unused
 	lent       bool
 	digest     sync.Once
 	hash       [sha256.Size]byte // of the numbers, once lent
 }
 
+// resize gives a posterior n columns of weights and diagonal. New ones are 0.
+func (p *posterior) resize(n int) {
+	scores := make([]float64, 2*n)
+	copy(scores, p.weights)
+	copy(scores[n:], p.diagonal)
+	p.scores, p.weights, p.diagonal = scores, scores[:n:n], scores[n:]
+}
+
 func (p *posterior) clone() *posterior {
-	return &posterior{
-		columns:    p.columns,
-		covariance: append([]float64(nil), p.covariance...),
-		diagonal:   append([]float64(nil), p.diagonal...),
-		weights:    append([]float64(nil), p.weights...),
-	}
+	c := &posterior{columns: p.columns, covariance: slices.Clone(p.covariance), weights: p.weights, diagonal: p.diagonal}
+	c.resize(len(p.weights))
+	return c
 }
 
 // mean returns the expected reward of row x, which may be shorter than the posterior: what it lacks is 0.
@@ -43,33 +50,41 @@ func (p *posterior) roughVariance(squares []float64) float64 {
 	return max(0, dot(squares[:n], p.diagonal))
 }
 
-// learn adds an example to a posterior that is not lent: it replaces A by keep·A + weight·x·xᵀ. u is scratch of the
-// length of x and is left as the covariance before times x.
-func (p *posterior) learn(x, u []float64, reward, weight, keep float64) {
-	packedProduct(u, p.covariance, x)
-	gain := weight / (keep + float64(weight*dot(x, u)))
-	axpy(p.weights, gain*(reward-dot(x, p.weights)), u)
-	if keep == 1 {
-		packedAdd(p.covariance, u, -gain)
-	} else {
-		packedScaleAdd(p.covariance, u, 1/keep, -gain/keep)
-	}
+// learn adds an example to a posterior that is not lent: it adds weight·x·xᵀ to A. u is scratch of the length of x.
+func (p *posterior) learn(x, u []float64, reward, weight float64) {
+	gain := p.follow(x, u, reward, weight, 1)
+	packedScaleAdd(p.covariance, u, 1, -gain)
 	p.copyDiagonal()
 }
 
-// tighten adds precision to one column's prior, of mean 0.
-func (p *posterior) tighten(column int, precision float64, u []float64) {
-	for i := range u {
-		u[i] = packedAt(p.covariance, i, column)
+// learnForgetting replaces A by keep·A + weight·x·xᵀ. As the prior is forgotten too, it then adds precision to one column's
+// prior, of mean 0. Each changes the covariance by a product of vectors, u·uᵀ and v·vᵀ: both are subtracted in one go.
+// u and v are scratch of the length of x.
+func (p *posterior) learnForgetting(x, u, v []float64, reward, weight, keep float64, column int, precision float64) {
+	scale, gain := 1/keep, p.follow(x, u, reward, weight, keep)/keep
+	packedColumn(v, p.covariance, column)
+	for i := range v {
+		v[i] = float64(scale*v[i]) - float64(float64(gain*u[max(i, column)])*u[min(i, column)])
 	}
-	gain := precision / (1 + float64(precision*u[column]))
-	axpy(p.weights, -gain*p.weights[column], u)
-	packedAdd(p.covariance, u, -gain)
+	restored := precision / (1 + float64(precision*v[column]))
+	axpy(p.weights, -restored*p.weights[column], v)
+	packedUpdate(p.covariance, scale, u, -gain, v, -restored)
 	p.copyDiagonal()
+}
+
+// follow moves the weights to an example. It leaves the covariance before times x in u, of whose product with itself the
+// covariance is to lose the returned multiple, before it is divided by keep.
+func (p *posterior) follow(x, u []float64, reward, weight, keep float64) (gain float64) {
+	packedProduct(u, p.covariance, x)
+	gain = weight / (keep + float64(weight*dot(x, u)))
+	axpy(p.weights, gain*(reward-dot(x, p.weights)), u)
+	return gain
 }
 
 func (p *posterior) copyDiagonal() {
+	at := 0
 	for i := range p.diagonal {
-		p.diagonal[i] = p.covariance[packedStart(i)+i]
+		p.diagonal[i] = p.covariance[at+i]
+		at += (i/block + 1) * block
 	}
 }

@@ -22,9 +22,11 @@ var errSingular = errors.New("fit ridge regression: the sums are not those of an
 type ridge struct {
 	keep      float64
 	precision []float64 // Λ, diagonal, by column, padded with ones to a multiple of block
-	spread    []float64 // 1/precision: the prior's variances
 	columns   int       // of precision, the others are unused
 	blocks    []*ridgeBlock
+	present   knowledge
+	stale     []int // numbers of blocks that present does not show as they are
+	scratch   []float64
 }
 
 // ridgeBlock is the state of one block of weights.
@@ -34,6 +36,7 @@ type ridgeBlock struct {
 	turn          uint32 // the column whose prior is restored next, where old examples are forgotten
 	posterior     *posterior
 	total         *posterior // with the provisional examples; nil until it is asked for
+	stale         bool       // the ridge's present does not show it as it is
 }
 
 // gram are the sums of a set of examples.
@@ -92,10 +95,12 @@ func (r *ridge) extend(p *posterior) {
 	}
 	n := len(r.precision)
 	p.covariance = grow(p.covariance, packedSize(n))
-	p.weights, p.diagonal = grow(p.weights, n), grow(p.diagonal, n)
+	if len(p.weights) < n {
+		p.resize(n)
+	}
 	for i := p.columns; i < n; i++ {
-		packedSet(p.covariance, i, i, 1/r.precision[i])
 		p.diagonal[i] = 1 / r.precision[i]
+		p.covariance[packedStart(i)+i] = p.diagonal[i]
 	}
 	p.columns = r.columns
 }
@@ -122,7 +127,7 @@ func (r *ridge) known(number int) *ridgeBlock {
 // settle learns an example for good. x and u have the length of r.precision.
 func (r *ridge) settle(number int, x, u []float64, reward, weight float64) error {
 	b := r.block(number)
-	b.total = nil
+	r.changed(number)
 	b.settled.add(x, reward, weight, r.keep)
 	b.updates++
 	limit := uint32(remakeEvery)
@@ -134,9 +139,10 @@ func (r *ridge) settle(number int, x, u []float64, reward, weight float64) error
 	}
 	b.unlend()
 	r.extend(b.posterior)
-	b.posterior.learn(x, u, reward, weight, r.keep)
 	if r.keep < 1 {
-		r.restorePrior(b, u)
+		r.learnForgetting(b, x, u, reward, weight)
+	} else {
+		b.posterior.learn(x, u, reward, weight)
 	}
 	return nil
 }
@@ -148,18 +154,19 @@ func (b *ridgeBlock) unlend() {
 	}
 }
 
-// restorePrior gives one column back as much of its prior as all columns lose in a turn.
-func (r *ridge) restorePrior(b *ridgeBlock, u []float64) {
+// learnForgetting gives one column back as much of its prior as all columns lose in a turn.
+func (r *ridge) learnForgetting(b *ridgeBlock, x, u []float64, reward, weight float64) {
 	d := r.columns
 	column := int(b.turn) % d
 	b.turn++
-	b.posterior.tighten(column, (1-r.keep)*float64(d)*r.precision[column], u)
+	r.scratch = resized(r.scratch, len(x))
+	b.posterior.learnForgetting(x, u, r.scratch, reward, weight, r.keep, column, (1-r.keep)*float64(d)*r.precision[column])
 }
 
 // provisional adds an example that is taken out again by the same call with the negative weight.
 func (r *ridge) provisional(number int, x []float64, reward, weight float64) {
 	b := r.block(number)
-	b.total = nil
+	r.changed(number)
 	b.open.add(x, reward, weight, 1)
 	if b.open.examples == 0 {
 		b.open = gram{}
@@ -168,9 +175,10 @@ func (r *ridge) provisional(number int, x []float64, reward, weight float64) {
 
 // clearProvisional forgets what is provisional, to the last bit.
 func (r *ridge) clearProvisional() {
-	for _, b := range r.blocks {
-		if b != nil {
-			b.open, b.total = gram{}, nil
+	for number, b := range r.blocks {
+		if b != nil && (b.open.examples != 0 || b.open.xx != nil) {
+			b.open = gram{}
+			r.changed(number)
 		}
 	}
 }
@@ -186,19 +194,18 @@ func (r *ridge) remake(b *ridgeBlock) error {
 }
 
 func (r *ridge) setPrior(precision []float64, columns int) {
-	r.precision, r.columns, r.spread = precision, columns, make([]float64, len(precision))
-	for i, p := range precision {
-		r.spread[i] = 1 / p
-	}
+	r.precision, r.columns = precision, columns
+	r.forgetPresent()
 }
 
 // reprior puts another prior in force.
 func (r *ridge) reprior(precision []float64, columns int) error {
 	r.setPrior(precision, columns)
-	for _, b := range r.blocks {
+	for number, b := range r.blocks {
 		if b == nil {
 			continue
 		}
+		r.changed(number)
 		if err := r.remake(b); err != nil {
 			return err
 		}
@@ -208,10 +215,11 @@ func (r *ridge) reprior(precision []float64, columns int) error {
 
 // forget keeps a share of what every block has settled.
 func (r *ridge) forget(keep float64) error {
-	for _, b := range r.blocks {
+	for number, b := range r.blocks {
 		if b == nil {
 			continue
 		}
+		r.changed(number)
 		for _, v := range [][]float64{b.settled.xx, b.settled.xr} {
 			for i := range v {
 				v[i] *= keep
@@ -232,7 +240,8 @@ func (r *ridge) fit(g *gram) (*posterior, error) {
 	if !ok {
 		return nil, errSingular
 	}
-	p := &posterior{columns: r.columns, covariance: covariance, diagonal: make([]float64, d), weights: make([]float64, d)}
+	p := &posterior{columns: r.columns, covariance: covariance}
+	p.resize(d)
 	packedProduct(p.weights, covariance, g.xr)
 	p.copyDiagonal()
 	for _, w := range p.weights {
@@ -267,27 +276,12 @@ func (r *ridge) merge(o *ridge) error {
 			continue
 		}
 		to := r.block(number)
+		r.changed(number)
 		to.settled.plus(&from.settled)
 		to.open.plus(&from.open)
 		if err := r.remake(to); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// currents appends what each block knows.
-func (r *ridge) currents(dst *[]*posterior) error {
-	for _, b := range r.blocks {
-		if b == nil {
-			*dst = append(*dst, nil)
-			continue
-		}
-		p, err := r.current(b)
-		if err != nil {
-			return err
-		}
-		*dst = append(*dst, p)
 	}
 	return nil
 }

@@ -43,6 +43,7 @@ func (d *decoder) ridge(r *ridge, most int) {
 		k.updates, k.turn = uint32(d.uvarint()), uint32(d.uvarint())
 		k.posterior = d.posterior(len(r.precision))
 		r.blocks = append(r.blocks, k)
+		r.changed(len(r.blocks) - 1)
 	}
 }
 
@@ -57,12 +58,12 @@ func (d *decoder) gram(columns int) gram {
 
 func (d *decoder) posterior(columns int) *posterior {
 	p := &posterior{columns: int(d.uvarint()), weights: d.floats(columns)}
+	p.resize(len(p.weights))
 	p.covariance = d.floats(packedSize(columns))
 	if len(p.covariance) != packedSize(len(p.weights)) || padded(p.columns) != len(p.weights) {
 		d.fail()
 		return p
 	}
-	p.diagonal = make([]float64, len(p.weights))
 	p.copyDiagonal()
 	return p
 }

@@ -18,7 +18,7 @@ func (d *design) view(v *designView) {
 	for of, ms := range d.moments {
 		v.mean[of], v.scale[of] = v.mean[of][:0], v.scale[of][:0]
 		for i := range ms {
-			v.mean[of], v.scale[of] = append(v.mean[of], ms[i].mean), append(v.scale[of], ms[i].scale())
+			v.mean[of], v.scale[of] = append(v.mean[of], ms[i].mean), append(v.scale[of], ms[i].scale)
 		}
 	}
 }
@@ -153,9 +153,9 @@ func (k rowKind) lead() int {
 }
 
 // resized returns x with length n, its contents undefined.
-func resized(x []float64, n int) []float64 {
+func resized[T any](x []T, n int) []T {
 	if cap(x) < n {
-		return make([]float64, n, n+n/4)
+		return make([]T, n, n+n/4)
 	}
 	return x[:n]
 }

@@ -24,7 +24,7 @@ func (s *sums) total() float64 {
 func plainDot(x, y []float64) float64 {
 	var s sums
 	whole := len(x) / block * block
-	s.add(x[:whole], y, 1)
+	s.add(x[:whole], y)
 	sum := s.total()
 	for i := whole; i < len(x); i++ {
 		sum += float64(x[i] * y[i])

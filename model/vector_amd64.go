@@ -18,6 +18,9 @@ func packedAddAVX2(m, x *float64, n int, c float64)
 func packedScaleAddAVX2(m, x *float64, n int, s, c float64)
 
 //go:noescape
+func packedUpdateAVX2(m *float64, s float64, x *float64, a float64, y *float64, b float64, n int)
+
+//go:noescape
 func packedProductAVX2(dst, m, x *float64, n int)
 
 //go:noescape
@@ -41,6 +44,16 @@ func packedScaleAdd(m, x []float64, s, c float64) {
 	}
 	m = m[:packedSize(len(x))]
 	packedScaleAddAVX2(&m[0], &x[0], len(x), s, c)
+}
+
+// packedUpdate replaces m by s·m + a·x·xᵀ + b·y·yᵀ.
+func packedUpdate(m []float64, s float64, x []float64, a float64, y []float64, b float64) {
+	if !cpu.X86.HasAVX2 || len(x) == 0 {
+		plainPackedUpdate(m, s, x, a, y, b)
+		return
+	}
+	m, y = m[:packedSize(len(x))], y[:len(x)]
+	packedUpdateAVX2(&m[0], s, &x[0], a, &y[0], b, len(x))
 }
 
 // packedProduct writes m·x to dst.

@@ -16,6 +16,9 @@ type Bootstrap struct {
 	Rounds  int
 	Seed    uint64
 	Workers int
+	// Between is asked before each round, by all workers, and may yield; false ends the bootstrap, whose values are then worth
+	// nothing. It may be nil.
+	Between func() (goOn bool)
 }
 
 // Values returns an estimate for each estimator and round. All groups are of equal length, since the estimators saw the same
@@ -32,7 +35,7 @@ func (b Bootstrap) Values(groups []*Groups, selfNormalised []bool) [][]float64 {
 	for w := range workers {
 		running.Go(func() {
 			d := drawer{counts: make([]uint32, t.groups), sums: make([]float64, len(t.columns))}
-			for round := w; round < b.Rounds; round += workers {
+			for round := w; round < b.Rounds && (b.Between == nil || b.Between()); round += workers {
 				d.draw(rand.NewPCG(b.Seed, uint64(round)))
 				t.sum(&d)
 				for e, at := range t.terms {

@@ -10,6 +10,9 @@ type Diagnostics struct {
 	// EffectiveSample is (Σ w)² / Σ w² (Kish, Survey sampling, 1965), MostWeight the largest weight, NoWeight the share of
 	// samples with weight 0, TopWeight the share of all weight that the top 1% of the samples hold.
 	EffectiveSample, MostWeight, NoWeight, TopWeight float64
+	// ExpectedEffective is what the effective sample is expected to be from Σ_a π_e²/π_b: far below the one seen where the
+	// heavy weights were not. NaN where the logging policy is not known.
+	ExpectedEffective float64
 	// MeanWeight is 1 up to chance where the propensities are right and every action that the policy takes could be
 	// logged; MeanWeightError is its standard error, and MeanWeightZ how many of them it is away from 1.
 	MeanWeight, MeanWeightError, MeanWeightZ float64
@@ -27,9 +30,7 @@ type Diagnostics struct {
 	Drift Drift
 	// Calibration compares propensities with what was served, for each action.
 	Calibration Calibration
-	// Censored counts decisions whose reward was not known yet, and NotServed those that say nothing about the policy
-	// (fallbacks, decisions that were never activated). Sources of samples fill them in.
-	Censored, NotServed float64
+	Known
 }
 
 // diagnosing folds samples into diagnostics, in constant memory.
@@ -42,6 +43,7 @@ type diagnosing struct {
 	most, least float64
 	unsupported float64
 	supported   float64 // Σ w·r/kept
+	expected    float64 // Σ of the expected squares of w/kept
 	spread      weightHistogram
 	drift       drifting
 	calibration calibrating
@@ -67,6 +69,7 @@ func (d *diagnosing) add(s *Sample, stands float64) {
 		d.calibration.add(s.Action, stands/s.Propensity)
 	}
 	if d.given.Has(HasTarget) {
+		d.expected += s.ExpectedSquare * stands * stands
 		d.supported += s.weight() * stands * s.Reward
 		d.addWeight(s.weight()*stands, stands)
 	}
@@ -88,7 +91,7 @@ func (d *diagnosing) diagnostics(alpha float64) Diagnostics {
 	d.rewards.Flush()
 	out := Diagnostics{
 		N: d.n, Stands: d.rewards.Mean[weight] * d.n, MeanKept: 1 / d.rewards.Mean[weight],
-		EffectiveSample: math.NaN(), MostWeight: math.NaN(), NoWeight: math.NaN(), TopWeight: math.NaN(),
+		EffectiveSample: math.NaN(), ExpectedEffective: math.NaN(), MostWeight: math.NaN(), NoWeight: math.NaN(), TopWeight: math.NaN(),
 		MeanWeight: math.NaN(), MeanWeightError: math.NaN(), MeanWeightZ: math.NaN(),
 		LeastPropensity: math.NaN(), Unsupported: math.NaN(),
 		Logger: selfEvaluation(&d.rewards, alpha), RewardLeast: math.NaN(), RewardMost: math.NaN(),
@@ -118,9 +121,20 @@ func (d *diagnosing) describeWeights(out *Diagnostics) {
 	if d.square > 0 {
 		out.EffectiveSample = d.sum * (d.sum / d.square)
 	}
+	if d.given.Has(HasExpectedSquare) && d.expected > 0 {
+		out.ExpectedEffective = out.Stands * (out.Stands / d.expected)
+	}
 	out.MeanWeight = d.weights.Value(true)
 	out.MeanWeightError = math.Sqrt(d.weights.Variance(true))
 	out.MeanWeightZ = standardised(out.MeanWeight-1, out.MeanWeightError)
+}
+
+// Effective is the effective sample to rely on: the smaller of the one seen and the one expected.
+func (d *Diagnostics) Effective() float64 {
+	if d.ExpectedEffective < d.EffectiveSample {
+		return d.ExpectedEffective
+	}
+	return d.EffectiveSample
 }
 
 // supportedValue is the part of the policy's value that comes from what could be logged, by IPS.
@@ -136,7 +150,7 @@ func standardised(difference, standardError float64) float64 {
 
 // selfEvaluation is the value of the logging policy, whose weights are 1.
 func selfEvaluation(rewards *Moments, alpha float64) Estimate {
-	e := Estimate{Name: "online", Value: math.NaN(), Lower: math.Inf(-1), Upper: math.Inf(1)}
+	e := Estimate{Name: "online", Value: math.NaN(), Lower: math.Inf(-1), Upper: math.Inf(1), Lambda: math.NaN()}
 	if rewards.N == 0 {
 		return e
 	}

@@ -153,7 +153,9 @@ func TestTermsDoNotAllocate(t *testing.T) {
 	samples := randomSamples(100)
 	var all []Estimator
 	for _, f := range forms() {
-		all = append(all, f.at(0.5))
+		if f.at != nil { // Those that weigh loggers are no Estimators.
+			all = append(all, f.at(0.5))
+		}
 	}
 	var sum float64
 	if n := testing.AllocsPerRun(10, func() {

@@ -86,20 +86,42 @@ type Evaluation struct {
 }
 
 // New returns an evaluation of samples that have the given columns. Estimators that lack a column are reported as such. An
-// error says which option is not possible.
+// error says which option is not possible, or which estimator is one of slates: for NewSlateEvaluation.
 func New(given Columns, specs []Spec, options Options) (*Evaluation, error) {
-	options = options.withDefaults()
-	if err := options.Check(); err != nil {
+	slates, err := OfSlates(specs)
+	if err != nil {
 		return nil, err
 	}
-	e := &Evaluation{given: given, options: options, diagnosis: newDiagnosing(given)}
+	if slates {
+		return nil, fmt.Errorf("estimator %s is of slates, and these are single decisions", specs[0].Name)
+	}
+	e, err := newEvaluation(given, options)
+	if err != nil {
+		return nil, err
+	}
 	for _, spec := range specs {
 		e.tallies = append(e.tallies, e.newTally(spec))
 	}
 	if headline := Headline(given); given.Has(headline.Needs()) {
-		e.gain = e.newSums(gainOf{headline})
+		e.setGain(headline)
 	}
 	return e, nil
+}
+
+// newEvaluation returns one without estimators.
+func newEvaluation(given Columns, options Options) (*Evaluation, error) {
+	options = options.withDefaults()
+	if err := options.Check(); err != nil {
+		return nil, err
+	}
+	return &Evaluation{given: given, options: options, diagnosis: newDiagnosing(given)}, nil
+}
+
+func (e *Evaluation) setGain(headline Estimator) {
+	e.gain = e.newSums(gainOf{headline})
+	if e.gain.grouped == nil {
+		e.gain.grouped = &Groups{}
+	}
 }
 
 // Headline is the estimator that gains are computed with: doubly robust where there is a model, else self-normalised IPS.
@@ -132,38 +154,56 @@ func (e *Evaluation) Add(s *Sample) error {
 	return nil
 }
 
+// Known is what a source knows of its log that samples do not show.
+type Known struct {
+	// Censored counts decisions whose reward was not known yet, and NotServed those that say nothing about the policy
+	// (fallbacks, decisions that were never activated).
+	Censored, NotServed float64
+	// StoodIn counts the decisions, censored ones included, in which the policy could not do what it is for, so that another had to stand in.
+	StoodIn float64
+	// CalibrationZ is how many standard deviations the served actions' probabilities are away from what the logged
+	// distributions make expect: 0 where those are not known.
+	CalibrationZ float64
+}
+
 // Result sums up what was added; more may be added after it.
-func (e *Evaluation) Result() Result {
+func (e *Evaluation) Result(known Known) Result {
 	r := Result{Diagnostics: e.diagnosis.diagnostics(e.options.Alpha)}
+	r.Diagnostics.Known = known
+	of := seen{r.Diagnostics.Effective(), e.rewards(&r.Diagnostics)}
 	for _, t := range e.tallies {
-		r.Estimates = append(r.Estimates, t.estimate())
+		r.Estimates = append(r.Estimates, t.estimate(of))
 	}
 	if e.options.Method == Resampled {
 		e.resample(r.Estimates)
 	}
-	r.Gain, r.GainSequence = e.gains()
+	r.Gain, r.GainSequence = e.gains(of)
 	r.Verdict = e.verdict(&r)
 	return r
 }
 
-func (e *Evaluation) gains() (gain, sequence Estimate) {
+func (e *Evaluation) gains(of seen) (gain, sequence Estimate) {
 	if e.gain == nil {
-		none := unable("gain", Headline(e.given).Needs(), e.given)
+		none := unable("gain", Headline(e.given).Needs(), e.given) // Of slates, where any estimator can be computed there is one.
 		return none, none
 	}
 	gain = e.gain.value(e.gain.name())
 	sequence = gain
-	gain.set(e.gain.interval(Default))
-	sequence.set(e.gain.interval(BySequence))
+	gain.set(e.gain.gain(of))
+	sequence.set(e.gain.interval(BySequence, of))
 	return gain, sequence
 }
 
-// verdict judges with the range of rewards that was given, else with the one seen.
-func (e *Evaluation) verdict(r *Result) Verdict {
-	rewards := e.options.Rewards
-	if rewards == (Range{}) {
-		rewards = Range{r.Diagnostics.RewardLeast, r.Diagnostics.RewardMost}
+// rewards is the range of rewards that was given, else the one seen.
+func (e *Evaluation) rewards(d *Diagnostics) Range {
+	if e.options.Rewards == (Range{}) {
+		return Range{d.RewardLeast, d.RewardMost}
 	}
+	return e.options.Rewards
+}
+
+func (e *Evaluation) verdict(r *Result) Verdict {
+	rewards := e.rewards(&r.Diagnostics)
 	// IPS is the value on the part of the policy that the log supports.
 	supported := math.NaN()
 	if r.Diagnostics.Unsupported > 0 {
@@ -188,10 +228,12 @@ func (e *Evaluation) resample(estimates []Estimate) {
 }
 
 // unable is the estimate of an estimator that lacks columns.
-func unable(name string, needs, given Columns) Estimate {
+func unable(name string, needs, given Columns) Estimate { return unableFor(name, given.Missing(needs)) }
+
+func unableFor(name string, columns []string) Estimate {
 	return Estimate{
 		Name: name, Value: math.NaN(), Lower: math.Inf(-1), Upper: math.Inf(1), StandardError: math.NaN(), Lambda: math.NaN(),
-		Unable: "needs " + strings.Join(given.Missing(needs), ", "),
+		Unable: "needs " + strings.Join(columns, ", "),
 	}
 }
 

@@ -43,7 +43,7 @@ func evaluate(t *testing.T, given Columns, names string, o Options, samples func
 			t.Fatal(err)
 		}
 	})
-	return e.Result()
+	return e.Result(Known{})
 }
 
 // draws adds n samples of a coin, each changed by spoil if there is one.
@@ -202,4 +202,56 @@ func topShare(weights []float64, k int) float64 {
 		}
 	}
 	return held / all
+}
+
+// The memory of an evaluation does not grow with its rows: after a first part, rows allocate nothing.
+func TestRowsOfAnEvaluationDoNotAllocate(t *testing.T) {
+	for _, method := range []Method{Default, Resampled} {
+		specs, err := ParseEstimators([]string{"ips", "snips", "dm", "dr", "sndr", "dr+slope"}, math.NaN())
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := New(basic|HasModel|HasUnit, specs, Options{Method: method})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rng := rand.New(rand.NewPCG(15, 15))
+		w := coin{pays: [2]float64{0.1, 0.3}, logged: 0.2, target: 0.9}
+		s := w.sample(rng)
+		add := func() {
+			s.Unit = rng.Uint64()
+			if err := e.Add(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 * DefaultGroups {
+			add()
+		}
+		if n := testing.AllocsPerRun(1000, add); n > 0 {
+			t.Errorf("method %q: %v allocations a row", method, n)
+		}
+	}
+}
+
+// BenchmarkAdd is the cost of a row of five estimators.
+func BenchmarkAdd(b *testing.B) {
+	for _, method := range []Method{Default, Resampled} {
+		b.Run("interval="+string(method), func(b *testing.B) {
+			specs, err := ParseEstimators([]string{"ips", "snips", "dm", "dr", "sndr"}, math.NaN())
+			if err != nil {
+				b.Fatal(err)
+			}
+			e, err := New(basic|HasModel, specs, Options{Method: method})
+			if err != nil {
+				b.Fatal(err)
+			}
+			s := coin{pays: [2]float64{0.1, 0.3}, logged: 0.2, target: 0.9}.sample(rand.New(rand.NewPCG(16, 16)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := e.Add(s); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

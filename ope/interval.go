@@ -41,6 +41,9 @@ func around(value, half float64, method string) Interval {
 
 func normalQuantile(p float64) float64 { return distuv.UnitNormal.Quantile(p) }
 
+// normalTail returns the probability of a standard normal number above x.
+func normalTail(x float64) float64 { return distuv.UnitNormal.Survival(x) }
+
 // studentQuantile returns that of Student's t distribution with df degrees of freedom.
 func studentQuantile(p, df float64) float64 {
 	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: df}.Quantile(p)

@@ -32,7 +32,7 @@ func (g *Groups) AddUnit(group int, t Terms) {
 }
 
 // Moments returns the moments of the groups' sums. Their Value is that of the samples, their Variance holds where samples of a
-// group depend on each other: the cluster-robust one of a ratio of sums (Cochran, Sampling techniques, 1977, eq. 6.13), with
+// group depend on each other: the cluster-robust one of a ratio of sums (Cochran, Sampling techniques, 1977, chapter 6), with
 // groups in the place of samples.
 func (g *Groups) Moments() *Moments {
 	var m Moments

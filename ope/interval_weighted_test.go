@@ -2,6 +2,7 @@ package ope
 
 import (
 	"math"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -76,10 +77,14 @@ func nearInterval(t *testing.T, what string, got Interval, want [2]float64) {
 }
 
 func TestWeightedIntervalsOfReference(t *testing.T) {
-	for _, name := range referenceCases {
+	for _, c := range intervalCases(t) {
+		if c.weighted == "" {
+			continue
+		}
+		name := c.name
 		var expected weightedExpected
-		readJSON(t, &expected, name, "vw.json")
-		rows := readColumns(t, name, "rows.csv.gz")
+		readJSON(t, &expected, c.weighted)
+		rows := readColumns(t, c.rows)
 		all := newWeightedIntervals(Range{expected.Least, expected.Most}, expected.WeightMost)
 		next := 0
 		for i, r := range rows["reward"] {
@@ -123,8 +128,8 @@ func TestDroppedRowsOfReference(t *testing.T) {
 	var expected struct {
 		Intervals map[string]map[string]map[string][2]float64 `json:"intervals"`
 	}
-	readJSON(t, &expected, "dropped_rows.json")
-	rows := readColumns(t, "dropped_rows.csv.gz")
+	readJSON(t, &expected, filepath.Join(intervalsFolder, "dropped_rows.json"))
+	rows := readColumns(t, filepath.Join(intervalsFolder, "dropped_rows.csv.gz"))
 	for counted, byMethod := range expected.Intervals {
 		all := newWeightedIntervals(Range{0, 1}, math.Inf(1))
 		for i, p := range rows["p_drop"] {
@@ -150,8 +155,8 @@ func TestCressieReadMerges(t *testing.T) {
 			Value    float64    `json:"cressieread_estimator_merged"`
 		} `json:"values"`
 	}
-	readJSON(t, &expected, "merge.json")
-	rows := readColumns(t, "s01_n1000_a5", "rows.csv.gz")
+	readJSON(t, &expected, filepath.Join(intervalsFolder, "merge.json"))
+	rows := readColumns(t, filepath.Join(intervalsFolder, "s01_n1000_a5", "rows.csv.gz"))
 	const parts = 7
 	var whole, merged *CressieRead
 	fresh := func() *CressieRead { return NewCressieRead(Range{0, math.Inf(1)}, Range{0, 1}) }

@@ -7,16 +7,25 @@ const tightestAt = 10_000
 
 // followWeights makes what follows single weights, where the method wants it and the estimator is one of weights.
 func (s *sums) followWeights() {
+	s.likelihoodOf = likelihoodOf(s.estimator)
 	switch s.options.Method {
+	case Default:
+		if s.likelihoodOf == ofMeans || s.likelihoodOf == ofModels {
+			s.likelihood = s.options.newLikelihood()
+		}
 	case ByLikelihood:
-		if isWeighting(s.estimator) {
-			s.likelihood = NewCressieRead(Range{0, math.Inf(1)}, s.options.rewardsOrSeen())
+		if s.likelihoodOf != ofNothing {
+			s.likelihood = s.options.newLikelihood()
 		}
 	case ByGammaSequence:
-		if isWeighting(s.estimator) && s.options.Rewards != (Range{}) {
+		if s.likelihoodOf.weights() && s.options.Rewards != (Range{}) {
 			s.sequence = NewGammaExponential(s.options.Rewards)
 		}
 	}
+}
+
+func (o *Options) newLikelihood() *CressieRead {
+	return NewCressieRead(Range{0, math.Inf(1)}, o.rewardsOrSeen())
 }
 
 // rewardsOrSeen is the range of rewards that was given, else one that what is seen widens.
@@ -27,19 +36,41 @@ func (o *Options) rewardsOrSeen() Range {
 	return o.Rewards
 }
 
-// isWeighting reports whether an estimator is of weights and rewards alone, so that intervals of those are its own.
-func isWeighting(e Estimator) bool {
+// likelihood says which of the sums that an empirical likelihood is made of an estimator has.
+type likelihood int
+
+const (
+	ofNothing likelihood = iota
+	ofMeans              // weights and rewards: IPS
+	ofRatios             // the same, self-normalised: SNIPS
+	ofModels             // weights, rewards and a model: DR
+)
+
+func (l likelihood) weights() bool { return l == ofMeans || l == ofRatios }
+
+func likelihoodOf(e Estimator) likelihood {
+	unclipped := func(clip float64) bool { return clip == 0 || math.IsInf(clip, 1) }
 	switch e := e.(type) {
 	case IPS:
-		return e.Clip == 0 || math.IsInf(e.Clip, 1)
+		if unclipped(e.Clip) {
+			return ofMeans
+		}
+	case DR:
+		if unclipped(e.Clip) {
+			return ofModels
+		}
 	case SNIPS:
-		return true
+		return ofRatios
+	case slateTerms:
+		return e.likelihood()
 	}
-	return false
+	return ofNothing
 }
 
 func (s *sums) follow(x *Sample, at place) {
 	switch {
+	case s.likelihood != nil && s.likelihoodOf == ofModels:
+		s.likelihood.AddModelled(x.weight()*at.stands, x.Reward, x.QLogged, x.QTarget*at.stands, at.stands)
 	case s.likelihood != nil:
 		s.likelihood.Add(x.weight()*at.stands, x.Reward, at.stands)
 	case s.sequence != nil:
@@ -47,23 +78,76 @@ func (s *sums) follow(x *Sample, at place) {
 	}
 }
 
+// seen is what intervals need beside an estimator's own sums.
+type seen struct {
+	effective float64 // number of samples, by Kish
+	rewards   Range
+}
+
 // interval computes that of a method; everything where the method is not for this estimator.
-func (s *sums) interval(m Method) Interval {
+func (s *sums) interval(m Method, of seen) Interval {
+	alpha := s.options.Alpha
 	switch m {
+	case Default:
+		return s.usual(of)
 	case Resampled:
 		return everything(string(m)) // All estimators' are drawn at once.
 	case BySequence:
-		return DeltaSequence(s.spread(), s.estimator.SelfNormalised(), s.options.Alpha, tightestAt)
+		return DeltaSequence(s.spread(), s.estimator.SelfNormalised(), alpha, tightestAt)
 	case ByLikelihood:
 		if s.likelihood == nil {
-			return everything("none: cressie_read is of ips and snips")
+			return everything("none: cressie_read is of ips, snips and dr")
 		}
-		return s.likelihood.Interval(s.options.Alpha)
+		return s.likelihood.Interval(alpha)
 	case ByGammaSequence:
 		if s.sequence == nil {
 			return everything("none: gamma_exponential is of ips and snips, with a range of rewards")
 		}
-		return s.sequence.Interval(s.options.Alpha)
+		return s.sequence.Interval(alpha)
+	}
+	return Delta(s.spread(), s.estimator.SelfNormalised(), alpha)
+}
+
+// usual is the default interval. Where units matter, an empirical likelihood, which takes samples for independent, is
+// replaced by resampling units.
+func (s *sums) usual(of seen) Interval {
+	spread := s.spread()
+	e := Evidence{
+		Moments: spread, SelfNormalised: s.estimator.SelfNormalised(), Rewards: of.rewards, Effective: of.effective,
+		Weighted: s.likelihood,
+	}
+	if s.likelihood != nil && s.dependent(spread) {
+		e.Weighted = nil
+		if of.effective < FewEffective {
+			return s.bootstrapped(e.BootstrapAlpha(s.options.Alpha))
+		}
+	}
+	if e.NeedsBootstrap() {
+		e.Bootstrapped = s.bootstrapped(e.BootstrapAlpha(s.options.Alpha))
+	}
+	return e.Default(s.options.Alpha)
+}
+
+// mostDesignEffect is up to which ratio of variances samples of a unit count as independent: the noise of the ratio.
+const mostDesignEffect = 1.1
+
+// dependent reports whether the variance of units' sums is more than that of samples that do not depend on each other (Kish's
+// design effect).
+func (s *sums) dependent(units *Moments) bool {
+	ratio := s.estimator.SelfNormalised()
+	return s.units && units.Variance(ratio) > mostDesignEffect*s.moments.Variance(ratio)
+}
+
+// gain is the interval of a difference to the logging policy. Like an estimate, it is resampled where the effective sample
+// is small; otherwise the delta method does: a difference is of no known range.
+func (s *sums) gain(of seen) Interval {
+	if of.effective < FewEffective {
+		e := Evidence{Effective: of.effective}
+		return s.bootstrapped(e.BootstrapAlpha(s.options.Alpha))
 	}
 	return Delta(s.spread(), s.estimator.SelfNormalised(), s.options.Alpha)
+}
+
+func (s *sums) bootstrapped(alpha float64) Interval {
+	return s.options.Bootstrap.Intervals([]*Groups{s.grouped}, []bool{s.estimator.SelfNormalised()}, alpha)[0]
 }

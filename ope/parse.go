@@ -10,18 +10,26 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// Spec is an estimator that was asked for by name. Either Estimator is set, or Tuning, where its λ is to be chosen from the
-// samples.
+// Spec is an estimator that was asked for by name. One of the others is set: Tuning where its λ is to be chosen from the
+// samples, Weighted where the weights of several logging policies are, Slate or Slot where it is one of slates.
 type Spec struct {
 	Name      string // exactly as asked
 	Estimator Estimator
 	Tuning    *Tuning
+	Weighted  *MultiWeighted // without samples: it is copied for use
+	Slate     SlateEstimator
+	Slot      SlotEstimator
 }
 
-// Needs returns the columns without which it cannot be computed.
+// Needs returns the columns without which it cannot be computed; none of an estimator of slates, which has SlateNeeds.
 func (s Spec) Needs() Columns {
-	if s.Tuning != nil {
+	switch {
+	case s.OfSlates():
+		return 0
+	case s.Tuning != nil:
 		return s.Tuning.Needs()
+	case s.Weighted != nil:
+		return s.Weighted.Needs()
 	}
 	return s.Estimator.Needs()
 }
@@ -29,10 +37,13 @@ func (s Spec) Needs() Columns {
 // form is an estimator as it can be asked for: alone; with a parameter, "dros(100)"; or with a rule that chooses the
 // parameter, "dros+slope".
 type form struct {
-	name  string
-	at    func(lambda float64) Estimator // called with 0 where it takes no λ
-	takes scale                          // of the λ in brackets
-	tunes scale                          // of the λ that a rule chooses
+	name     string
+	at       func(lambda float64) Estimator      // called with 0 where it takes no λ
+	weighted func(lambda float64) *MultiWeighted // in the place of at
+	slate    SlateEstimator                      // likewise, without a λ
+	slot     SlotEstimator                       // likewise
+	takes    scale                               // of the λ in brackets
+	tunes    scale                               // of the λ that a rule chooses
 }
 
 // scale is which values a λ can have.
@@ -60,6 +71,22 @@ func forms() []form {
 		{name: "sg_ips", at: func(l float64) Estimator { return SGIPS{l} }, takes: mixing, tunes: mixing},
 		{name: "sg_dr", at: func(l float64) Estimator { return SGDR{l} }, takes: mixing, tunes: mixing},
 		{name: "replay", at: fixed(Replay{})},
+		{name: "mips", at: fixed(MIPS{})},
+		{name: "snmips", at: fixed(SNMIPS{})},
+		{name: "multi_ips", at: NewMultiIPS},
+		{name: "multi_dr", at: NewMultiDR},
+		{name: "multi_bal", at: NewBalancedIPS},
+		{name: "multi_bal_dr", at: NewBalancedDR},
+		{name: "multi_weighted", weighted: NewMultiWeighted},
+		{name: "multi_weighted_dr", weighted: NewMultiWeightedDR},
+		{name: "sips", slate: NewSIPS()},
+		{name: "snsips", slate: NewSNSIPS()},
+		{name: "iips", slate: NewIIPS()},
+		{name: "sniips", slot: NewSNIIPS()},
+		{name: "rips", slate: NewRIPS()},
+		{name: "snrips", slot: NewSNRIPS()},
+		{name: "cascade_dr", slate: NewCascadeDR()},
+		{name: "pseudo_inverse", slate: NewPseudoInverse()},
 	}
 }
 
@@ -119,6 +146,16 @@ func EstimatorNames() (names []string) {
 	return names
 }
 
+// SlateEstimatorNames returns those of the names that are of estimators of slates.
+func SlateEstimatorNames() (names []string) {
+	for _, f := range forms() {
+		if f.slate != nil || f.slot != nil {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
 // ParseEstimators returns what is asked for by names such as "ips", "switch_dr", "switch_dr(20)" and "dr+slope", in their
 // order. lambda is for those that take a parameter and are asked for without; where it is NaN they have defaults. It is
 // an error to ask for the same name twice.
@@ -153,9 +190,9 @@ func parseEstimator(name string, lambda float64) (Spec, error) {
 	case bracketed:
 		return f.bracketed(name, bracket)
 	case f.takes.none():
-		return Spec{Name: name, Estimator: f.at(0)}, nil
+		return f.spec(name, 0), nil
 	case math.IsNaN(lambda):
-		return Spec{Name: name, Estimator: f.at(f.takes.usual)}, nil
+		return f.spec(name, f.takes.usual), nil
 	}
 	return f.with(name, lambda)
 }
@@ -196,7 +233,17 @@ func (f form) with(name string, lambda float64) (Spec, error) {
 		return Spec{}, fmt.Errorf("estimator %s: λ is %g, want it %s, as in %s(%g)",
 			name, lambda, f.takes.wanted(), f.name, f.takes.usual)
 	}
-	return Spec{Name: name, Estimator: f.at(lambda)}, nil
+	return f.spec(name, lambda), nil
+}
+
+func (f form) spec(name string, lambda float64) Spec {
+	switch {
+	case f.slate != nil || f.slot != nil:
+		return Spec{Name: name, Slate: f.slate, Slot: f.slot}
+	case f.weighted != nil:
+		return Spec{Name: name, Weighted: f.weighted(lambda)}
+	}
+	return Spec{Name: name, Estimator: f.at(lambda)}
 }
 
 // unknown suggests the nearest of the known names, if one is near.

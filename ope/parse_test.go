@@ -76,12 +76,27 @@ func TestParseTunedEstimators(t *testing.T) {
 // Names that estimators give themselves can be asked for.
 func TestNamesParse(t *testing.T) {
 	for _, f := range forms() {
+		if f.at == nil {
+			continue // TestWeightedLoggersParse and TestSlateEstimatorsParse have those.
+		}
 		want := f.at(f.takes.usual)
 		specs, err := ParseEstimators([]string{want.Name()}, math.NaN())
 		if err != nil {
 			t.Error(err)
 		} else if specs[0].Estimator != want {
 			t.Errorf("%s is %#v, want %#v", want.Name(), specs[0].Estimator, want)
+		}
+	}
+}
+
+func TestWeightedLoggersParse(t *testing.T) {
+	specs, err := ParseEstimators([]string{"multi_weighted", "multi_weighted_dr"}, math.NaN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, dr := range []bool{false, true} {
+		if w := specs[i].Weighted; w == nil || w.DR != dr || w.Name() != specs[i].Name {
+			t.Errorf("%s is %+v", specs[i].Name, w)
 		}
 	}
 }

@@ -31,6 +31,9 @@ type Sample struct {
 	// MarginalPropensity and MarginalTarget are the probabilities of the served action's embedding under the logging and the
 	// evaluated policy, for MIPS.
 	MarginalPropensity, MarginalTarget float64
+	// ExpectedSquare is what the square of the weight is expected to be in this context: Σ_a π_e(a|x)² / π_b(a|x), over the
+	// actions that the logging policy could serve. A log shows heavy weights rarely; this knows of those that it did not.
+	ExpectedSquare float64
 	// Kept is the probability with which a record like this one was kept in the log, in (0,1]: 1 where none is dropped.
 	Kept float64
 	// Unit is what is independent of other units, such as a user; samples of one unit are resampled together.
@@ -53,12 +56,13 @@ const (
 	HasMarginals
 	HasKept
 	HasUnit
+	HasExpectedSquare
 )
 
 // columnNames are how the columns are called in tables, in the order of the bits.
 var columnNames = [...]string{
 	"action", "pscore", "pi_e", "q_logged and q_pi_e", "unsupported", "position", "pscore_avg", "stratum",
-	"p_e_pi_b and p_e_pi_e", "kept", "unit",
+	"p_e_pi_b and p_e_pi_e", "kept", "unit", "expected_square_weight",
 }
 
 // Has reports whether all of the others are in the set.
@@ -114,7 +118,7 @@ func (s *Sample) checkOptional(given Columns) error {
 
 // checkRare looks at what few sources of samples have.
 func (s *Sample) checkRare(given Columns) error {
-	const rare = HasUnsupported | HasMeanPropensity | HasMarginals | HasKept
+	const rare = HasUnsupported | HasMeanPropensity | HasMarginals | HasKept | HasExpectedSquare
 	switch {
 	case given&rare == 0:
 	case given.Has(HasUnsupported) && !probability(s.Unsupported):
@@ -127,6 +131,8 @@ func (s *Sample) checkRare(given Columns) error {
 		return &FieldError{"p_e_pi_e", s.MarginalTarget, "a probability in [0,1]"}
 	case given.Has(HasKept) && !positiveProbability(s.Kept):
 		return &FieldError{"kept", s.Kept, "a probability in (0,1]"}
+	case given.Has(HasExpectedSquare) && !(s.ExpectedSquare >= 0 && s.ExpectedSquare <= math.MaxFloat64):
+		return &FieldError{"expected_square_weight", s.ExpectedSquare, "a finite number from 0"}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"path/filepath"
 	"testing"
 )
 
@@ -20,7 +21,7 @@ func TestLogWealthOfReference(t *testing.T) {
 		} `json:"args"`
 		Value float64 `json:"value"`
 	}
-	readJSON(t, &calls, "gamma_exponential.json")
+	readJSON(t, &calls, filepath.Join(intervalsFolder, "gamma_exponential.json"))
 	compared := 0
 	for _, c := range calls {
 		if c.Function != "gamma_exponential_log_mixture" || c.Arguments.Scale != 1 {
@@ -41,7 +42,7 @@ func TestDeltaSequenceOfReference(t *testing.T) {
 	var expected struct {
 		Results map[string]json.RawMessage `json:"results"`
 	}
-	readJSON(t, &expected, "asympcs.json")
+	readJSON(t, &expected, filepath.Join(intervalsFolder, "asympcs.json"))
 	var variances []struct {
 		At    float64 `json:"t_opt"`
 		Alpha float64 `json:"alpha"`
@@ -53,7 +54,7 @@ func TestDeltaSequenceOfReference(t *testing.T) {
 	for _, v := range variances {
 		near(t, "mixture variance", mixtureVariance(v.Alpha, v.At)/v.Value, 1, 1e-12)
 	}
-	values := readColumns(t, "ipw_round_rewards_s05.csv.gz")["x"]
+	values := readColumns(t, filepath.Join(intervalsFolder, "ipw_round_rewards_s05.csv.gz"))["x"]
 	for _, at := range []float64{100, 1000} {
 		for _, alpha := range []float64{0.05, 0.1} {
 			compareSequence(t, values, at, alpha, expected.Results[fmt.Sprintf("asymptotic_confseq(t_opt=%g,alpha=%g)", at, alpha)])

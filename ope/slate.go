@@ -88,6 +88,7 @@ const MaxSlots = 100
 type SlateError struct {
 	Slate    uint64
 	Position int
+	Field    string // that does not fit, as in tables: "position"
 	Problem  string
 }
 
@@ -113,7 +114,11 @@ func (s *Slates) Add(row *SlateRow) (complete []SlateRow, err error) {
 		return nil, err
 	}
 	same := len(s.current) > 0 && s.current[0].Slate == row.Slate
-	if err := s.fits(row, same); err != nil {
+	before := s.current
+	if !same {
+		before = nil
+	}
+	if err := row.fits(before, s.given); err != nil {
 		return nil, err
 	}
 	if !same {
@@ -129,24 +134,23 @@ func (s *Slates) Last() []SlateRow {
 	return s.done
 }
 
-func (s *Slates) fits(row *SlateRow, same bool) error {
-	next := 0
-	if same {
-		next = len(s.current)
-	}
+// fits returns a *SlateError where a row cannot follow those of its slate that are before it.
+func (r *SlateRow) fits(before []SlateRow, given SlateColumns) error {
+	next := len(before)
 	switch {
-	case row.Position != next:
-		return &SlateError{row.Slate, row.Position, fmt.Sprintf("want position %d", next)}
+	case r.Position != next:
+		return &SlateError{r.Slate, r.Position, "position", fmt.Sprintf("want position %d", next)}
 	case next >= MaxSlots:
-		return &SlateError{row.Slate, row.Position, fmt.Sprintf("want at most %d slots", MaxSlots)}
-	case same && s.given.Has(HasSlateProbabilities) && !sameProbabilities(row, &s.current[0]):
-		return &SlateError{row.Slate, row.Position, "pscore or eval_pscore differs from the slate's first row; want those of the whole slate"}
+		return &SlateError{r.Slate, r.Position, "position", fmt.Sprintf("want at most %d slots", MaxSlots)}
+	case next == 0 || !given.Has(HasSlateProbabilities):
+		return nil
+	}
+	for i, pair := range [...][2]float64{{r.Propensity, before[0].Propensity}, {r.Target, before[0].Target}} {
+		if name := slateColumnNames[0][i]; !closeTo(pair[0], pair[1]) {
+			return &SlateError{r.Slate, r.Position, name, name + " differs from the slate's first row; want those of the whole slate"}
+		}
 	}
 	return nil
-}
-
-func sameProbabilities(a, b *SlateRow) bool {
-	return closeTo(a.Propensity, b.Propensity) && closeTo(a.Target, b.Target)
 }
 
 // closeTo reports whether probabilities are the same but for rounding.

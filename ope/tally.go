@@ -12,7 +12,7 @@ type place struct {
 // tally folds samples into one estimate.
 type tally interface {
 	add(s *Sample, at place)
-	estimate() Estimate
+	estimate(seen) Estimate
 	// groups returns what a bootstrap draws from, nil where there is nothing to draw, and whether its terms have a ratio.
 	groups() (*Groups, bool)
 }
@@ -23,6 +23,9 @@ func (e *Evaluation) newTally(spec Spec) tally {
 		return missing{unable(spec.Name, spec.Needs(), e.given)}
 	case spec.Tuning != nil:
 		return e.newTuned(spec)
+	case spec.Weighted != nil:
+		of := *spec.Weighted
+		return &weightedLoggers{spec.Name, &of, e.options.Alpha}
 	}
 	return &constant{spec.Name, e.newSums(spec.Estimator)}
 }
@@ -30,9 +33,9 @@ func (e *Evaluation) newTally(spec Spec) tally {
 // missing is the tally of an estimator that lacks columns.
 type missing struct{ of Estimate }
 
-func (missing) add(*Sample, place)      {}
-func (m missing) estimate() Estimate    { return m.of }
-func (missing) groups() (*Groups, bool) { return nil, false }
+func (missing) add(*Sample, place)       {}
+func (m missing) estimate(seen) Estimate { return m.of }
+func (missing) groups() (*Groups, bool)  { return nil, false }
 
 // constant is the tally of an estimator without anything to choose.
 type constant struct {
@@ -40,9 +43,9 @@ type constant struct {
 	*sums
 }
 
-func (f *constant) estimate() Estimate {
+func (f *constant) estimate(of seen) Estimate {
 	out := f.value(f.name)
-	out.set(f.interval(f.options.Method))
+	out.set(f.interval(f.options.Method, of))
 	return out
 }
 
@@ -72,31 +75,52 @@ func (t *tuned) add(s *Sample, at place) {
 	}
 }
 
-func (t *tuned) estimate() Estimate {
+func (t *tuned) estimate(of seen) Estimate {
 	chosen := t.of.Choose()
 	s := t.sums[chosen]
 	out := s.value(t.name)
 	out.Lambda = t.of.Candidates[chosen].Lambda
-	out.set(s.interval(s.options.Method))
+	out.set(s.interval(s.options.Method, of))
 	return out
 }
 
 func (t *tuned) groups() (*Groups, bool) { return t.sums[t.of.Choose()].groups() }
 
+// weightedLoggers is the tally of an estimator whose weights of logging policies are chosen at the end.
+type weightedLoggers struct {
+	name  string
+	of    *MultiWeighted
+	alpha float64
+}
+
+func (w *weightedLoggers) add(s *Sample, at place) { w.of.Add(s, at.stands) }
+
+func (w *weightedLoggers) estimate(seen) Estimate {
+	out := Estimate{
+		Name: w.name, Value: w.of.Value(), StandardError: math.Sqrt(w.of.Variance()), Lambda: math.NaN(),
+	}
+	out.set(around(out.Value, normalQuantile(1-w.alpha/2)*out.StandardError, "delta"))
+	return out
+}
+
+func (w *weightedLoggers) groups() (*Groups, bool) { return nil, false }
+
 // sums are what intervals of one estimator are computed from. Only what the method needs is kept.
 type sums struct {
-	estimator  Estimator
-	options    *Options
-	moments    *Moments
-	grouped    *Groups // nil where neither a bootstrap nor units need it
-	units      bool
-	likelihood *CressieRead      // nil where it is not wanted, or the estimator has no weights
-	sequence   *GammaExponential // likewise
+	estimator Estimator
+	options   *Options
+	moments   *Moments
+	grouped   *Groups // nil where neither a bootstrap nor units need it
+	units     bool
+
+	likelihoodOf likelihood
+	likelihood   *CressieRead      // nil where it is not wanted, or the estimator has no such sums
+	sequence     *GammaExponential // likewise
 }
 
 func (e *Evaluation) newSums(of Estimator) *sums {
 	s := &sums{estimator: of, options: &e.options, moments: &Moments{}, units: e.given.Has(HasUnit)}
-	if s.units || e.options.Method == Resampled {
+	if s.units || e.options.Method == Resampled || e.options.Method == Default && of.SelfNormalised() {
 		s.grouped = &Groups{}
 	}
 	s.followWeights()

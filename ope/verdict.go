@@ -46,7 +46,8 @@ func verdict(given Columns, d *Diagnostics, supported, least, most float64) Verd
 	switch {
 	case d.N == 0:
 		v.refuse("There are no decisions to evaluate on.")
-		v.Advice = "Evaluate on a log with decisions whose reward windows have closed."
+		v.Advice = "Evaluate on a log with decisions whose reward windows have closed, or count open ones with what they are " +
+			"worth so far."
 	case !given.Has(HasPropensity):
 		v.refuse("The propensities (pscore) are missing: without the probability with which each action was served, the " +
 			"log says what happened and not what would have happened.")
@@ -79,23 +80,38 @@ func (v *Verdict) judgeSupport(d *Diagnostics, supported, least, most float64) {
 }
 
 func (v *Verdict) judgeWeights(d *Diagnostics) {
+	if d.StoodIn >= d.N+d.Censored {
+		v.refuse("The policy could not do what it is for in any decision, such as serve an action that was never possible: " +
+			"these are the values of what stood in for it.")
+	}
 	if math.Abs(d.MeanWeightZ) > mostMeanWeightZ && !v.explainedBySupport(d) {
 		v.refuse("The mean weight is %.4g, %.1f standard errors away from 1: %s.", d.MeanWeight, math.Abs(d.MeanWeightZ),
 			meanWeightMeans(d))
 	}
-	if d.EffectiveSample < leastEffective {
-		v.refuse("The effective sample is %.1f of %.0f decisions, under %d: a handful of them decides.",
-			d.EffectiveSample, d.N, leastEffective)
-	} else if d.EffectiveSample < leastEffectiveShare*d.N {
-		v.refuse("The effective sample is %.1f of %.0f decisions, under 1%%: the policy does what the log rarely shows.",
-			d.EffectiveSample, d.N)
-	}
+	v.judgeEffective(d)
 	if d.TopWeight > mostTopWeight {
 		v.refuse("The heaviest 1%% of the decisions hold %.0f%% of the weight.", 100*d.TopWeight)
+	}
+	if math.Abs(d.CalibrationZ) > mostCalibrationZ {
+		v.refuse("Served actions are not as probable as the logged distributions say (%.1f standard deviations away): the "+
+			"logged probabilities are not those of what was served.", d.CalibrationZ)
 	}
 	if d.Calibration.Excess > mostCalibrationZ {
 		v.refuse("Action number %d was served more often than its propensities say (%.1f standard errors): the logged "+
 			"probabilities are not those of what was served.", d.Calibration.ExcessAction, d.Calibration.Excess)
+	}
+}
+
+func (v *Verdict) judgeEffective(d *Diagnostics) {
+	effective, kind := d.Effective(), "effective sample"
+	if effective < d.EffectiveSample {
+		kind = "effective sample that the two policies make expect (the log happened to show fewer heavy weights)"
+	}
+	switch {
+	case effective < leastEffective:
+		v.refuse("The %s is %.1f of %.0f decisions, under %d: a handful of them decides.", kind, effective, d.N, leastEffective)
+	case effective < leastEffectiveShare*d.N:
+		v.refuse("The %s is %.1f of %.0f decisions, under 1%%: the policy does what the log rarely shows.", kind, effective, d.N)
 	}
 }
 
@@ -121,11 +137,10 @@ func advice(v *Verdict, d *Diagnostics) string {
 		return "Check that each propensity is the probability of the action that was really served, over the actions that " +
 			"were possible, after every filter and fallback."
 	}
-	text := "With a share e of the traffic drawn uniformly over K possible actions, the effective sample of any policy is at " +
-		"least e/K of the decisions and nothing is without support; e = K/100 meets the 1% limit, and 100 K/e decisions the " +
-		"limit of 100."
-	if share := d.EffectiveSample / d.N; share >= leastEffectiveShare && share > 0 && d.EffectiveSample < leastEffective {
-		text = fmt.Sprintf("About %.0f decisions like these are needed, or more exploration: ", leastEffective/share) + text
+	text := "Drawing a share e of the traffic uniformly over the K possible actions gives every policy support, and an effective " +
+		"sample of at least e/K of the decisions: the limits ask for e = K/100 and for 100 K/e decisions."
+	if share := d.Effective() / d.N; share >= leastEffectiveShare && share*d.N < leastEffective {
+		text = fmt.Sprintf("About %.0f decisions like these are needed, or more exploration. ", leastEffective/share) + text
 	}
 	return text
 }
@@ -141,6 +156,10 @@ func (v *Verdict) warn(d *Diagnostics) {
 	if d.NotServed > 0 && d.NotServed > mostCensored*(d.N+d.NotServed) {
 		add("%.0f decisions say nothing about the policy (fallbacks, never activated): the value is that of the others.",
 			d.NotServed)
+	}
+	if d.StoodIn > 0 && d.StoodIn < d.N+d.Censored {
+		add("In %.3g%% of the decisions the policy could not do what it is for, such as serve an action that was not possible; "+
+			"the baseline or what was possible stood in.", 100*d.StoodIn/(d.N+d.Censored))
 	}
 	if d.Unsupported > 0 && d.Unsupported <= mostUnsupported {
 		add("%.2g%% of what the policy would serve could not have been logged.", 100*d.Unsupported)

@@ -68,7 +68,7 @@ func badCases() []badCase {
 	type rank = nextbestv1.RankRequest
 	type reward = nextbestv1.RewardRequest
 	nan := structpb.NewNumberValue(math.NaN())
-	return []badCase{
+	return append(badEvaluations(), []badCase{
 		{"unknown loop", rankMethod, &rank{Loop: "nowhere"}, "", UnknownLoop, ""},
 		{"impossible loop", rankMethod, &rank{Loop: "No Such Loop"}, "", InvalidField, "loop"},
 		{"no actions, no catalogue", rankMethod, &rank{Loop: "open"}, "", InvalidField, "actions"},
@@ -114,7 +114,7 @@ func badCases() []badCase {
 		{"no features", putMethod, &nextbestv1.PutUserFeaturesRequest{UserId: "u"}, "", InvalidField, "features"},
 		{"object as user feature", putMethod, &nextbestv1.PutUserFeaturesRequest{UserId: "u", Features: map[string]*structpb.Value{"x": value(map[string]any{})}}, "", InvalidField, "features.x"},
 		{"another request of the event", rankMethod, ranked(func(m *rank) { m.EventId, m.UserId = "known", "other" }), "", EventConflict, ""},
-	}
+	}...)
 }
 
 func fillSlots(slots []*nextbestv1.Slot) {
@@ -230,6 +230,14 @@ func (r *running) callREST(t *testing.T, c badCase) answer {
 		verb, path = http.MethodPost, "/v1/loops/"+escape(m.Loop)+"/rank"
 	case *nextbestv1.RewardRequest:
 		verb, path = http.MethodPost, "/v1/loops/"+escape(m.Loop)+"/events/"+escape(m.EventId)+"/reward"
+	case *nextbestv1.StartEvaluationRequest:
+		verb, path = http.MethodPost, "/v1/loops/"+escape(m.Loop)+"/evaluations"
+	case *nextbestv1.ListEvaluationsRequest:
+		return r.rest(http.MethodGet, "/v1/loops/"+escape(m.Loop)+"/evaluations", "")
+	case *nextbestv1.GetEvaluationRequest:
+		return r.rest(http.MethodGet, "/v1/loops/"+escape(m.Loop)+"/evaluations/"+escape(m.Id), "")
+	case *nextbestv1.CancelEvaluationRequest:
+		verb, path = http.MethodPost, "/v1/loops/"+escape(m.Loop)+"/evaluations/"+escape(m.Id)+"/cancel"
 	case *nextbestv1.PutUserFeaturesRequest:
 		verb, path = http.MethodPut, "/v1/users/"+escape(m.UserId)+"/features"
 	}

@@ -68,12 +68,13 @@ var (
 
 // Deps are the parts that the server answers from. Reloads may be nil, and Logger, Now and NewID have defaults.
 type Deps struct {
-	Decider  Decider
-	Loops    Loops
-	Events   Events
-	Log      LogState
-	Features features.Store
-	Reloads  Reloads
+	Decider     Decider
+	Loops       Loops
+	Events      Events
+	Log         LogState
+	Features    features.Store
+	Evaluations Evaluations
+	Reloads     Reloads
 	// Challengers may be nil: then no loop has any.
 	Challengers Challengers
 

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/nextbest/nextbest/decision"
+	"github.com/nextbest/nextbest/evaluate/jobs"
 	"github.com/nextbest/nextbest/eventlog"
 )
 
@@ -90,9 +91,14 @@ func classify(err error) *failure {
 		return &failure{reason: UnknownEvent, detail: err.Error(), cause: err}
 	case errors.Is(err, decision.ErrEventConflict):
 		return &failure{reason: EventConflict, detail: err.Error(), cause: err}
+	case errors.Is(err, jobs.ErrNotFound):
+		return &failure{reason: UnknownEvaluation, detail: err.Error(), cause: err}
+	case errors.Is(err, jobs.ErrFull):
+		return &failure{reason: EvaluationsFull, cause: err}
 	case errors.Is(err, eventlog.ErrFull):
 		return &failure{reason: Overloaded, cause: err}
-	case errors.Is(err, decision.ErrUnavailable), errors.Is(err, eventlog.ErrFailed), errors.Is(err, eventlog.ErrClosed):
+	case errors.Is(err, decision.ErrUnavailable), errors.Is(err, eventlog.ErrFailed), errors.Is(err, eventlog.ErrClosed),
+		errors.Is(err, jobs.ErrClosed):
 		return &failure{reason: LogUnavailable, cause: err}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &failure{reason: DeadlineExceeded, cause: err}

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/nextbest/nextbest/decision"
+	"github.com/nextbest/nextbest/evaluate/jobs"
 	"github.com/nextbest/nextbest/eventlog"
 	"github.com/nextbest/nextbest/features"
 	"github.com/nextbest/nextbest/learn"
@@ -72,7 +73,8 @@ func (w *world) deps() Deps {
 		NewID: func(time.Time) string { return "generated" },
 	}
 	return Deps{Decider: decider{w, d}, Loops: w, Events: w, Log: w, Features: w, Reloads: w, Now: w.clock,
-		NewID: func() string { return "generated" }, Logger: slog.New(slog.DiscardHandler)}
+		Evaluations: jobs.New(jobs.Options{Data: "nowhere", Logger: slog.New(slog.DiscardHandler), NewID: func(time.Time) string { return "generated" }}),
+		NewID:       func() string { return "generated" }, Logger: slog.New(slog.DiscardHandler)}
 }
 
 type decider struct {

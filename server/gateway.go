@@ -49,6 +49,7 @@ func newGateway(conn grpc.ClientConnInterface, refused func(http.ResponseWriter,
 		nextbestv1.RegisterDecisionServiceHandlerClient(ctx, mux, nextbestv1.NewDecisionServiceClient(conn)),
 		nextbestv1.RegisterLoopServiceHandlerClient(ctx, mux, nextbestv1.NewLoopServiceClient(conn)),
 		nextbestv1.RegisterFeatureServiceHandlerClient(ctx, mux, nextbestv1.NewFeatureServiceClient(conn)),
+		nextbestv1.RegisterEvaluationServiceHandlerClient(ctx, mux, nextbestv1.NewEvaluationServiceClient(conn)),
 		nextbestv1.RegisterChallengerServiceHandlerClient(ctx, mux, nextbestv1.NewChallengerServiceClient(conn)),
 	)
 	return mux, err

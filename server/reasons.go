@@ -21,6 +21,7 @@ const (
 	UnknownPath          Reason = "UNKNOWN_PATH"           // REST: there is nothing at the path
 	UnknownLoop          Reason = "UNKNOWN_LOOP"
 	UnknownEvent         Reason = "UNKNOWN_EVENT"
+	UnknownEvaluation    Reason = "UNKNOWN_EVALUATION"
 	EventConflict        Reason = "EVENT_CONFLICT" // the event id was used for another request
 	UnknownChallenger    Reason = "UNKNOWN_CHALLENGER"
 	ChallengerBroken     Reason = "CHALLENGER_BROKEN"    // its file cannot be used; the place and the problem are in the text
@@ -28,6 +29,7 @@ const (
 	NotPromoted          Reason = "NOT_PROMOTED"         // there is no such promotion to take back
 	LoopChanged          Reason = "LOOP_CHANGED"         // another loop file has come into force meanwhile
 	Overloaded           Reason = "OVERLOADED"           // too many calls at once: not started
+	EvaluationsFull      Reason = "EVALUATIONS_FULL"     // too many evaluations wait: not started
 	LogUnavailable       Reason = "LOG_UNAVAILABLE"      // the event log cannot take or give records now
 	FeaturesUnavailable  Reason = "FEATURES_UNAVAILABLE" // the feature store does not answer
 	FeaturesUnreadable   Reason = "FEATURES_UNREADABLE"  // what is stored for the user is no hash of features, or too much
@@ -66,6 +68,8 @@ func (r Reason) meaning() meaning {
 		return meaning{codes.NotFound, http.StatusNotFound, "There is no such loop.", 0}
 	case UnknownEvent:
 		return meaning{codes.NotFound, http.StatusNotFound, "There is no such event.", 0}
+	case UnknownEvaluation:
+		return meaning{codes.NotFound, http.StatusNotFound, "There is no such evaluation.", 0}
 	case EventConflict:
 		return meaning{codes.AlreadyExists, http.StatusConflict, "The event id was used for another request.", 0}
 	case UnknownChallenger:
@@ -80,6 +84,9 @@ func (r Reason) meaning() meaning {
 		return meaning{codes.Aborted, http.StatusConflict, "Another loop file has come into force meanwhile.", 0}
 	case Overloaded:
 		return meaning{codes.Unavailable, http.StatusServiceUnavailable, "The server has too many calls at once.", time.Second}
+	case EvaluationsFull:
+		// Not Unavailable: the service is well, and balancers must not take it for ill.
+		return meaning{codes.ResourceExhausted, http.StatusTooManyRequests, "Too many evaluations wait already.", 30 * time.Second}
 	case LogUnavailable:
 		return meaning{codes.Unavailable, http.StatusServiceUnavailable, "The event log is not available.", time.Second}
 	case FeaturesUnavailable:

@@ -38,6 +38,7 @@ func apiServices(deps Deps) ([]service, error) {
 	nextbestv1.RegisterDecisionServiceServer(r, &decisionService{deps: deps})
 	nextbestv1.RegisterLoopServiceServer(r, &loopService{deps: deps})
 	nextbestv1.RegisterFeatureServiceServer(r, &featureService{deps: deps})
+	nextbestv1.RegisterEvaluationServiceServer(r, &evaluationService{deps: deps})
 	nextbestv1.RegisterChallengerServiceServer(r, &challengerService{deps: deps})
 	for i := range r.services {
 		s := &r.services[i]

@@ -20,17 +20,17 @@ type scrape struct {
 	made     []metric.Observable
 	errs     []error
 
-	running, ready                          metric.Int64ObservableGauge
-	decisions, activations, events          metric.Int64ObservableCounter
-	fallbacks, excluded, defaulted          metric.Int64ObservableCounter
-	poison, refusedModels                   metric.Int64ObservableCounter
-	logDamaged, logErrors                   metric.Int64ObservableCounter
-	rewards, openEvents, held, reloadOK     metric.Int64ObservableGauge
-	snapshotNumber, snapshotEvents          metric.Int64ObservableGauge
-	lagRecords                              metric.Int64ObservableGauge
-	challengers                             challengerInstruments
-	lagSeconds, snapshotAge, syncAge        metric.Float64ObservableGauge
-	logBytes, logSegments, logQueue, logBad metric.Int64ObservableGauge
+	running, ready                              metric.Int64ObservableGauge
+	decisions, activations, events              metric.Int64ObservableCounter
+	fallbacks, excluded, defaulted              metric.Int64ObservableCounter
+	poison, refusedModels                       metric.Int64ObservableCounter
+	logDamaged, logErrors                       metric.Int64ObservableCounter
+	rewards, capped, openEvents, held, reloadOK metric.Int64ObservableGauge
+	snapshotNumber, snapshotEvents              metric.Int64ObservableGauge
+	challengers                                 challengerInstruments
+	lagRecords                                  metric.Int64ObservableGauge
+	lagSeconds, snapshotAge, syncAge            metric.Float64ObservableGauge
+	logBytes, logSegments, logQueue, logBad     metric.Int64ObservableGauge
 }
 
 // observe registers the instruments that are read at collection.
@@ -88,6 +88,7 @@ func (s *scrape) makeLoops() {
 	s.lagSeconds = s.seconds("learner_lag", "Age of the oldest record that is not folded yet, by loop.")
 	s.openEvents = s.gauge("open_events", "Events whose window is open, by loop.")
 	s.held = s.gauge("held", "Rewards and activations whose event is not known yet, by loop.")
+	s.capped = s.gauge("rewards_capped", "Rewards that the model counts as less than they were, being far beyond all before, by loop.")
 	s.snapshotNumber = s.gauge("snapshot_number", "Number of the snapshot that decides, by loop.")
 	s.snapshotAge = s.seconds("snapshot_age", "Time since the snapshot that decides was published, by loop.")
 	s.snapshotEvents = s.gauge("snapshot_events", "Events that the model that decides has learned from, by loop.")
@@ -129,6 +130,7 @@ func (s *scrape) collectLoop(o metric.Observer, name string, status learn.Status
 	o.ObserveFloat64(s.lagSeconds, status.LagSeconds, loop)
 	o.ObserveInt64(s.openEvents, int64(status.OpenEvents), loop)
 	o.ObserveInt64(s.held, int64(status.Held), loop)
+	o.ObserveInt64(s.capped, int64(status.Capped), loop)
 	if !status.Snapshot.Published.IsZero() {
 		o.ObserveFloat64(s.snapshotAge, now.Sub(status.Snapshot.Published).Seconds(), loop)
 	}

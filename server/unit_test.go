@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/nextbest/nextbest/decision"
+	"github.com/nextbest/nextbest/evaluate/jobs"
 	"github.com/nextbest/nextbest/eventlog"
 	nextbestv1 "github.com/nextbest/nextbest/proto/gen/nextbest/v1"
 	"github.com/nextbest/nextbest/proto/openapi"
@@ -25,7 +26,8 @@ import (
 func reasons() []Reason {
 	return []Reason{
 		InvalidField, MalformedMessage, MessageTooLarge, UnsupportedMediaType, MethodNotAllowed, UnknownPath, UnknownLoop,
-		UnknownEvent, EventConflict, UnknownChallenger, ChallengerBroken, NotProven, NotPromoted, LoopChanged, Overloaded, LogUnavailable, FeaturesUnavailable, FeaturesUnreadable, DeadlineExceeded, Canceled, Internal,
+		UnknownEvent, UnknownEvaluation, EventConflict, UnknownChallenger, ChallengerBroken, NotProven, NotPromoted, LoopChanged,
+		Overloaded, EvaluationsFull, LogUnavailable, FeaturesUnavailable, FeaturesUnreadable, DeadlineExceeded, Canceled, Internal,
 	}
 }
 
@@ -35,6 +37,7 @@ func TestRegistry(t *testing.T) {
 		InvalidField: "InvalidArgument 400", MalformedMessage: "InvalidArgument 400", MessageTooLarge: "ResourceExhausted 413",
 		UnsupportedMediaType: "InvalidArgument 415", MethodNotAllowed: "Unimplemented 405", UnknownPath: "Unimplemented 404",
 		UnknownLoop: "NotFound 404", UnknownEvent: "NotFound 404", EventConflict: "AlreadyExists 409",
+		UnknownEvaluation: "NotFound 404", EvaluationsFull: "ResourceExhausted 429",
 		UnknownChallenger: "NotFound 404", ChallengerBroken: "FailedPrecondition 409", NotProven: "FailedPrecondition 409",
 		NotPromoted: "FailedPrecondition 409", LoopChanged: "Aborted 409",
 		Overloaded: "Unavailable 503", LogUnavailable: "Unavailable 503", FeaturesUnavailable: "Unavailable 503", FeaturesUnreadable: "FailedPrecondition 409",
@@ -51,8 +54,8 @@ func TestRegistry(t *testing.T) {
 		if m.title == "" || strings.ToUpper(string(r)) != string(r) {
 			t.Errorf("%s: %+v", r, m)
 		}
-		if (m.code == codes.Unavailable) != (retryDelay((&failure{reason: r}).status()) > 0) {
-			t.Errorf("%s: a retry hint belongs to what is unavailable, and to nothing else", r)
+		if (m.code == codes.Unavailable || r == EvaluationsFull) != (retryDelay((&failure{reason: r}).status()) > 0) {
+			t.Errorf("%s: a retry hint belongs to what is unavailable or full, and to nothing else", r)
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -86,6 +89,9 @@ func TestClassify(t *testing.T) {
 		{"log", nil, decision.ErrUnavailable, LogUnavailable},
 		{"log failed", nil, eventlog.ErrFailed, LogUnavailable},
 		{"log closed", nil, eventlog.ErrClosed, LogUnavailable},
+		{"evaluation", nil, jobs.ErrNotFound, UnknownEvaluation},
+		{"evaluations full", nil, jobs.ErrFull, EvaluationsFull},
+		{"evaluations closed", nil, jobs.ErrClosed, LogUnavailable},
 		{"log full", nil, errors.Join(context.DeadlineExceeded, eventlog.ErrFull), Overloaded},
 		{"store", nil, fail(FeaturesUnavailable, errors.New("refused")), FeaturesUnavailable},
 		{"deadline", nil, context.DeadlineExceeded, DeadlineExceeded},
@@ -135,7 +141,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	a := answer{body: openapi.Document()}
 	routes := routesOf(services)
-	if len(routes) != 12 {
+	if len(routes) != 16 {
 		t.Errorf("%d routes", len(routes))
 	}
 	for _, route := range routes {

@@ -46,10 +46,6 @@ type evaluateFlags struct {
 	report   string
 }
 
-// defaultEstimators are those that most readers will want to compare; the ones that need a model are not computable
-// without it.
-func defaultEstimators() []string { return []string{"ips", "snips", "dm", "dr", "sndr"} }
-
 func evaluateCommand() *cobra.Command {
 	var f evaluateFlags
 	c := &cobra.Command{
@@ -60,6 +56,7 @@ func evaluateCommand() *cobra.Command {
   nextbest evaluate --table decisions.csv.gz --columns reward=clicked,pscore=p --report report.html
   nextbest evaluate --table decisions.parquet --estimators snips,dr,switch_dr(20),dr+slope --interval bootstrap --json
   nextbest evaluate --table week.dsjson --policy uniform
+  nextbest evaluate --table slates.csv --estimators rips,snrips,cascade_dr
   nextbest evaluate --data data --loop homepage --policy candidate.yaml --gate`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -82,6 +79,11 @@ with the columns action, reward, pscore (the logged propensity of the action), p
 probability of it), and where there are any q_logged, q_pi_e, position, kept, unit and others. An estimator that lacks
 a column is not computable, which is no error.
 
+On a table of slates, several actions that were chosen together, a row is a slot: slate_id, position, action, reward, and
+the probabilities of the whole slate (pscore, eval_pscore), of the slot's action alone (_item_position after these) and
+of the actions up to the slot (_cascade). It is read so for the estimators of slates, ` + strings.Join(ope.SlateEstimatorNames(), ", ") + `;
+values are per slate. docs/evaluation-slates.md says more.
+
 On the service's own log: the policies are loop files, or online (the logging policy itself), uniform, baseline,
 action:ID, or action:* for each action. A loop file is judged with a model of its own that learns from the log as it
 goes, and never from what it is judged on.
@@ -103,7 +105,7 @@ func (f *evaluateFlags) define(to *pflag.FlagSet) {
 	to.StringVar(&f.until, "until", "", "evaluate decisions before this time")
 	to.BoolVar(&f.open, "open", false, "count events whose reward window is still open with what they are worth so far")
 
-	to.StringArrayVar(&f.estimators, "estimators", nil, "estimators, separated by commas; absent: "+strings.Join(defaultEstimators(), ","))
+	to.StringArrayVar(&f.estimators, "estimators", nil, "estimators, separated by commas; absent: "+strings.Join(report.DefaultEstimators(), ","))
 	to.Float64Var(&f.lambda, "lambda", math.NaN(), "the parameter of estimators that take one and are named without")
 	to.Float64Var(&f.alpha, "alpha", 0.05, "the probability with which an interval may miss")
 	to.StringVar(&f.interval, "interval", "", "method of the intervals: "+strings.Trim(fmt.Sprint(ope.Methods()), "[]")+"; absent: the best for each")
@@ -148,7 +150,11 @@ func (f *evaluateFlags) validateTable(flags *pflag.FlagSet) error {
 }
 
 func (f *evaluateFlags) validateChoices() error {
-	if _, err := f.choices(); err != nil {
+	choices, err := f.choices()
+	if err != nil {
+		return err
+	}
+	if err := f.validateSlates(choices.Specs); err != nil {
 		return err
 	}
 	if math.IsNaN(f.gateGain) || math.IsInf(f.gateGain, 0) {
@@ -187,7 +193,7 @@ func (f *evaluateFlags) choices() (report.Choices, error) {
 // estimatorNames splits at commas: the flag's own splitting would take brackets apart in another way.
 func (f *evaluateFlags) estimatorNames() (names []string) {
 	if len(f.estimators) == 0 {
-		return defaultEstimators()
+		return report.DefaultEstimators()
 	}
 	for _, list := range f.estimators {
 		for name := range strings.SplitSeq(list, ",") {
@@ -198,21 +204,13 @@ func (f *evaluateFlags) estimatorNames() (names []string) {
 }
 
 func (f *evaluateFlags) run(ctx context.Context, stdout, stderr io.Writer) error {
-	rows, closeRows, err := f.rows(ctx)
-	if err != nil {
-		return err
-	}
-	defer closeRows()
 	choices, err := f.choices()
 	if err != nil {
 		return err
 	}
-	if own, ok := rows.(*report.LogRows); ok && choices.Options.Rewards == (ope.Range{}) {
-		choices.Options.Rewards = own.Range()
-	}
 	progress := newEvaluateProgress(stderr)
 	choices.Progress = progress.at
-	document, err := report.Make(ctx, rows, choices)
+	document, err := f.document(ctx, choices)
 	progress.done()
 	if err != nil {
 		return err
@@ -227,6 +225,23 @@ func (f *evaluateFlags) run(ctx context.Context, stdout, stderr io.Writer) error
 		return reportedError{errors.New(document.Gate.Reason)}
 	}
 	return nil
+}
+
+func (f *evaluateFlags) document(ctx context.Context, choices report.Choices) (*report.Document, error) {
+	if slates, err := ope.OfSlates(choices.Specs); err != nil {
+		return nil, err
+	} else if slates {
+		return f.slatesDocument(ctx, choices)
+	}
+	rows, closeRows, err := f.rows(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer closeRows()
+	if own, ok := rows.(*report.LogRows); ok && choices.Options.Rewards == (ope.Range{}) {
+		choices.Options.Rewards = own.Range()
+	}
+	return report.Make(ctx, rows, choices)
 }
 
 func (f *evaluateFlags) print(d *report.Document, stdout io.Writer) error {

@@ -83,7 +83,7 @@ func (f *evaluateFlags) candidates() ([]evaluate.Candidate, error) {
 			out = append(out, c)
 			continue
 		}
-		definition, err := loop.CompileFile(policy)
+		definition, err := loop.CompileCandidate(f.loop, policy)
 		if err != nil {
 			return nil, err
 		}

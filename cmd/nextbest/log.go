@@ -29,13 +29,14 @@ const (
 func logCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "log",
-		Short: "Look into the event log",
+		Short: "Look into the event log, and export it",
 		Example: `  nextbest log verify --data data
-  nextbest log cat --data data --kind reward | head`,
+  nextbest log cat --data data --kind reward | head
+  nextbest log export --data data --out tables`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(logVerifyCommand(), logCatCommand())
+	cmd.AddCommand(logVerifyCommand(), logCatCommand(), logExportCommand())
 	return cmd
 }
 

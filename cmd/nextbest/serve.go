@@ -15,6 +15,7 @@ import (
 
 	"github.com/nextbest/nextbest/challenger"
 	"github.com/nextbest/nextbest/decision"
+	"github.com/nextbest/nextbest/evaluate/jobs"
 	"github.com/nextbest/nextbest/eventlog"
 	"github.com/nextbest/nextbest/features"
 	"github.com/nextbest/nextbest/features/embedded"
@@ -121,14 +122,18 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 	})
 	stopping.addClose("challengers", challengers.Close)
 
+	evaluations := newEvaluations(o.data, logger)
+	stopping.addClose("evaluations", evaluations.Close)
+
 	srv, err := server.New(o.server, server.Deps{
 		Decider: &decision.Decider{
 			Snapshots: learner, Features: store, Recorder: events,
 			Now:           time.Now,
-			NewID:         func(now time.Time) string { return ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String() },
+			NewID:         newID,
 			FeatureBudget: o.featureBudget,
 		},
-		Loops: learner, Events: events, Log: events.Log(), Features: store, Reloads: files, Challengers: challengers, Logger: logger,
+		Loops: learner, Events: events, Log: events.Log(), Features: store, Reloads: files, Evaluations: evaluations,
+		Challengers: challengers, Logger: logger,
 	})
 	if err != nil {
 		return err
@@ -138,6 +143,15 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 	}
 	greet(stdout, srv, learner, o)
 	return srv.Serve(ctx)
+}
+
+// newID returns an id that sorts by time.
+func newID(now time.Time) string {
+	return ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String()
+}
+
+func newEvaluations(data string, logger *slog.Logger) *jobs.Runner {
+	return jobs.New(jobs.Options{Data: data, NewID: newID, Logger: logger})
 }
 
 func newLogger(asJSON bool, to io.Writer) *slog.Logger {

@@ -5,6 +5,7 @@ package report
 import (
 	"math"
 
+	"github.com/nextbest/nextbest/evaluate"
 	"github.com/nextbest/nextbest/ope"
 )
 
@@ -36,12 +37,16 @@ type Source struct {
 	Data  string `json:"data,omitempty"`  // the data directory
 	Loop  string `json:"loop,omitempty"`
 	Rows  int64  `json:"rows"`
+	// Slates is how many slates the rows are, where they are slots of slates: each is one decision.
+	Slates int64 `json:"slates,omitempty"`
 	// Skipped counts records that are no decisions, and LeftOut the decisions that were not evaluated, by reason.
 	Skipped int64            `json:"skipped,omitempty"`
 	LeftOut map[string]int64 `json:"left_out,omitempty"`
 	// RewardLeast and RewardMost are the range of rewards that bounds rest on, where it is known.
 	RewardLeast *float64 `json:"reward_least,omitempty"`
 	RewardMost  *float64 `json:"reward_most,omitempty"`
+	// Calibration compares the logged distributions with what was served; of our own log alone.
+	Calibration *evaluate.Calibration `json:"calibration,omitempty"`
 }
 
 // Policy is what was found about one policy.
@@ -80,6 +85,7 @@ type Diagnostics struct {
 	N               float64             `json:"n"`
 	Stands          float64             `json:"stands_for"`
 	EffectiveSample *float64            `json:"effective_sample"`
+	ExpectedSample  *float64            `json:"expected_effective_sample,omitempty"`
 	MostWeight      *float64            `json:"max_weight"`
 	MeanWeight      *float64            `json:"mean_weight"`
 	MeanWeightError *float64            `json:"mean_weight_standard_error"`
@@ -93,6 +99,7 @@ type Diagnostics struct {
 	Censored        float64             `json:"censored"`
 	CensoredShare   *float64            `json:"censored_share"`
 	NotServed       float64             `json:"not_served"`
+	StoodIn         float64             `json:"stood_in"`
 	Logger          Estimate            `json:"logger"` // on itself: weight 1
 	DriftP          *float64            `json:"reward_drift_p"`
 	Drift           []DriftPart         `json:"reward_drift,omitempty"`
@@ -175,10 +182,10 @@ func estimate(e *ope.Estimate) Estimate {
 
 func diagnostics(d *ope.Diagnostics, actions []string) Diagnostics {
 	out := Diagnostics{
-		N: d.N, Stands: d.Stands, EffectiveSample: finite(d.EffectiveSample), MostWeight: finite(d.MostWeight),
+		N: d.N, Stands: d.Stands, EffectiveSample: finite(d.EffectiveSample), ExpectedSample: finite(d.ExpectedEffective), MostWeight: finite(d.MostWeight),
 		MeanWeight: finite(d.MeanWeight), MeanWeightError: finite(d.MeanWeightError), MeanWeightZ: finite(d.MeanWeightZ),
 		NoWeight: finite(d.NoWeight), TopWeight: finite(d.TopWeight), LeastPropensity: finite(d.LeastPropensity),
-		Unsupported: finite(d.Unsupported), MeanKept: finite(d.MeanKept), Censored: d.Censored, NotServed: d.NotServed,
+		Unsupported: finite(d.Unsupported), MeanKept: finite(d.MeanKept), Censored: d.Censored, NotServed: d.NotServed, StoodIn: d.StoodIn,
 		CensoredShare: finite(d.Censored / (d.N + d.Censored)), Logger: estimate(&d.Logger), DriftP: finite(d.Drift.P),
 	}
 	for _, p := range d.Drift.Parts {

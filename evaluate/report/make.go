@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math"
 
 	"github.com/nextbest/nextbest/ope"
 )
@@ -29,19 +28,23 @@ type Rows interface {
 
 // Beside is what a source knows of a policy beside its samples.
 type Beside struct {
-	Censored, NotServed float64
-	Unsupported         []Unsupported
+	ope.Known
+	Unsupported []Unsupported
 }
 
 // Choices are what to evaluate, and how.
 type Choices struct {
 	Specs   []ope.Spec
 	Options ope.Options
-	// Slots also evaluates each slot by itself.
+	// Slots also evaluates each slot by itself; not of slates.
 	Slots bool
 	// Progress is called now and then; it may be nil.
 	Progress func(done, total int64)
 }
+
+// DefaultEstimators returns those that most readers will want to compare; the ones that need a model are not computable
+// without it.
+func DefaultEstimators() []string { return []string{"ips", "snips", "dm", "dr", "sndr"} }
 
 // mostSlots bounds how many slots are evaluated by themselves.
 const mostSlots = 100
@@ -71,19 +74,8 @@ func Make(ctx context.Context, rows Rows, c Choices) (*Document, error) {
 }
 
 func addAll(ctx context.Context, rows Rows, c Choices, policies []evaluating) error {
-	for n := 0; ; n++ {
-		if n%progressEvery == 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if c.Progress != nil {
-				c.Progress(rows.Progress())
-			}
-		}
+	return c.untilEOF(ctx, rows.Progress, func() error {
 		samples, err := rows.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
 		if err != nil {
 			return err
 		}
@@ -91,6 +83,26 @@ func addAll(ctx context.Context, rows Rows, c Choices, policies []evaluating) er
 			if err := policies[i].add(&samples[i], rows.Columns(), c); err != nil {
 				return placed(rows, err)
 			}
+		}
+		return nil
+	})
+}
+
+// untilEOF takes one step after the other until there are no more, which io.EOF says.
+func (c *Choices) untilEOF(ctx context.Context, progress func() (done, total int64), step func() error) error {
+	for n := 0; ; n++ {
+		if n%progressEvery == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if c.Progress != nil {
+				c.Progress(progress())
+			}
+		}
+		if err := step(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
 		}
 	}
 }
@@ -129,12 +141,12 @@ func document(rows Rows, c Choices, policies []evaluating) *Document {
 	d.Source, beside = rows.Describe()
 	actions := rows.Actions()
 	for i, name := range rows.Policies() {
-		r := policies[i].result(&beside[i])
-		p := NewPolicy(name, r, actions)
+		r := policies[i].whole.Result(beside[i].Known)
+		p := NewPolicy(name, &r, actions)
 		p.Diagnostics.UnsupportedOn = beside[i].Unsupported
 		for position, slot := range policies[i].slots {
 			if slot != nil {
-				r := slot.Result()
+				r := slot.Result(ope.Known{})
 				p.Slots = append(p.Slots, NewSlot(position, &r))
 			}
 		}
@@ -145,13 +157,4 @@ func document(rows Rows, c Choices, policies []evaluating) *Document {
 		d.Policies = nil
 	}
 	return d
-}
-
-func (e *evaluating) result(beside *Beside) *ope.Result {
-	r := e.whole.Result()
-	if !math.IsNaN(beside.Censored) {
-		r.Diagnostics.Censored = beside.Censored
-	}
-	r.Diagnostics.NotServed = beside.NotServed
-	return &r
 }

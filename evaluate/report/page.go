@@ -69,7 +69,7 @@ func (d *Document) HTML(w io.Writer) error {
 		Alpha    float64
 		Gate     *Gate
 		Policies []pagePolicy
-	}{d.Source.title(), d.Source.Rows, d.Alpha, d.Gate, nil}
+	}{d.Source.title(), d.Source.decisions(), d.Alpha, d.Gate, nil}
 	for _, p := range d.All() {
 		one, err := p.page()
 		if err != nil {
@@ -88,6 +88,14 @@ func (s *Source) title() string {
 		return s.Table
 	}
 	return "loop " + s.Loop
+}
+
+// decisions is how many were evaluated.
+func (s *Source) decisions() int64 {
+	if s.Slates > 0 {
+		return s.Slates
+	}
+	return s.Rows
 }
 
 func (p *Policy) page() (out pagePolicy, err error) {
@@ -119,6 +127,7 @@ func (d *Diagnostics) lines() [][2]string {
 	return [][2]string{
 		{"decisions", fmt.Sprintf("%.0f", d.N)},
 		{"effective sample", number(d.EffectiveSample)},
+		{"effective sample that the policies make expect", number(d.ExpectedSample)},
 		{"mean weight, which should be 1", number(d.MeanWeight) + " ± " + number(d.MeanWeightError)},
 		{"largest weight", number(d.MostWeight)},
 		{"share of the weight on the top 1%", number(d.TopWeight)},

@@ -79,9 +79,14 @@ func (r *LogRows) Describe() (Source, []Beside) {
 	for _, n := range counts.Fallbacks {
 		notServed += float64(n)
 	}
+	calibration := r.Calibration()
+	s.Calibration = &calibration
 	beside := make([]Beside, len(r.Candidates()))
 	for i := range beside {
-		beside[i] = Beside{Censored: float64(counts.Open), NotServed: notServed}
+		beside[i].Known = ope.Known{
+			Censored: float64(counts.Open), NotServed: notServed, CalibrationZ: calibration.Z,
+			StoodIn: float64(counts.Candidates[i].StoodIn),
+		}
 	}
 	return s, beside
 }

@@ -31,8 +31,8 @@ func (p *Policy) text(b *strings.Builder) {
 	}
 	estimatesText(b, p.rows())
 	d := &p.Diagnostics
-	fmt.Fprintf(b, "\n%.0f decisions, effective sample %s; weights: mean %s (z %s), largest %s, top 1%% hold %s%%\n",
-		d.N, number(d.EffectiveSample), number(d.MeanWeight), number(d.MeanWeightZ), number(d.MostWeight),
+	fmt.Fprintf(b, "\n%.0f decisions, effective sample %s%s; weights: mean %s (z %s), largest %s, top 1%% hold %s%%\n",
+		d.N, number(d.EffectiveSample), expectedText(d.ExpectedSample), number(d.MeanWeight), number(d.MeanWeightZ), number(d.MostWeight),
 		number(times100(d.TopWeight)))
 	if d.Unsupported != nil {
 		fmt.Fprintf(b, "without support: %s%% of the policy%s\n", number(times100(d.Unsupported)), onActions(d.UnsupportedOn))
@@ -60,6 +60,13 @@ func (p *Policy) rows() []Estimate {
 		rows = append(rows, g)
 	}
 	return rows
+}
+
+func expectedText(x *float64) string {
+	if x == nil {
+		return ""
+	}
+	return " (" + number(x) + " expected)"
 }
 
 func onActions(on []Unsupported) string {

@@ -17,6 +17,7 @@ const mostWhole = 1<<16 - 1
 // cells writes the cells of rows into samples.
 type cells struct {
 	actions actionNames
+	slot    ope.SlateRow // what a row that is a slot has beside a sample
 }
 
 // text sets a field from its text.
@@ -28,7 +29,7 @@ func (c *cells) text(s *ope.Sample, f field, cell []byte) error {
 	if err != nil {
 		return err
 	}
-	return setNumber(s, f, x)
+	return c.number(s, f, x)
 }
 
 // name sets a field that is named.
@@ -72,14 +73,14 @@ func badNumber(cell []byte, err error) error {
 	return badCell(cell, "a number")
 }
 
-// setNumber sets a field that is a number. Whether it is one that can be, ope.Sample.Check says.
-func setNumber(s *ope.Sample, f field, x float64) error {
+// number sets a field that is a number. Whether it is one that can be, the rows' Check says.
+func (c *cells) number(s *ope.Sample, f field, x float64) error {
 	switch f {
 	case reward:
 		s.Reward = x
 	case pscore:
 		s.Propensity = x
-	case piE:
+	case piE, evalPscore:
 		s.Target = x
 	case qLogged:
 		s.QLogged = x
@@ -95,10 +96,26 @@ func setNumber(s *ope.Sample, f field, x float64) error {
 		s.MarginalTarget = x
 	case kept:
 		s.Kept = x
-	default:
+	case position, stratum:
 		return setWhole(s, f, x)
+	default:
+		setSlot(&c.slot, f, x)
 	}
 	return nil
+}
+
+// setSlot sets what a slot of a slate has beside a sample.
+func setSlot(r *ope.SlateRow, f field, x float64) {
+	switch f {
+	case pscoreItem:
+		r.ItemPropensity = x
+	case evalPscoreItem:
+		r.ItemTarget = x
+	case pscoreCascade:
+		r.CascadePropensity = x
+	case evalPscoreCascade:
+		r.CascadeTarget = x
+	}
 }
 
 func setWhole(s *ope.Sample, f field, x float64) error {

@@ -38,7 +38,7 @@ func openCSV(r io.Reader, options Options, cells *cells) (*csvSource, error) {
 	}
 	header := c.quoted.strings()
 	c.columns = len(header)
-	c.layout, err = newLayout(header, options.Columns)
+	c.layout, err = newLayout(header, options)
 	return c, err
 }
 

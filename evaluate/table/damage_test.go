@@ -31,13 +31,21 @@ func TestCutOffFilesAreRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		name := filepath.Base(path)
-		for length := 0; length < len(whole); length += 1 + len(whole)/97 {
+		for length := 0; length < len(whole); length += stride(length, len(whole)) {
 			if isText(name) && (whole[length] == '\n' || length > 0 && whole[length-1] == '\n') {
 				continue
 			}
 			checkDamaged(t, writeRaw(t, name, whole[:length]), want, fmt.Sprintf("cut to %d bytes", length))
 		}
 	}
+}
+
+// stride goes in steps to the end of a file, and there byte by byte: a compressed file may lack no more than its checksum.
+func stride(length, whole int) int {
+	if length >= whole-10 {
+		return 1
+	}
+	return min(1+whole/97, whole-10-length)
 }
 
 func isText(name string) bool {
@@ -62,6 +70,17 @@ func checkDamaged(t *testing.T, path string, want []ope.Sample, how string) {
 	}
 	if errors.Is(err, io.EOF) {
 		t.Errorf("%s, %s, was read as if it were whole", filepath.Base(path), how)
+	}
+}
+
+func TestCutOffCompressionIsCalledThat(t *testing.T) {
+	for _, name := range []string{"rows.csv.gz", "rows.csv.zst"} {
+		whole := compress(t, name, []byte("reward\n1\n"))
+		// At which line is a matter of how much was decompressed before.
+		_, _, err := readAll(writeRaw(t, name, whole[:len(whole)-1]), Options{})
+		if want := ": the compressed file is cut off"; err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: error %v, want ... %s", name, err, want)
+		}
 	}
 }
 

@@ -19,10 +19,21 @@
 //	p_e_pi_b, p_e_pi_e the probabilities of the action's embedding under both policies, in (0,1] and [0,1]
 //	kept               the probability with which a row like this was kept in the log, in (0,1]
 //
+// Where Options.Slates says that rows are slots of slates, several actions chosen together, the columns are reward, action,
+// position (from 0), q_logged, q_pi_e, and
+//
+//	slate_id           the slate, whose rows come one after the other: any name; also called slate
+//	pscore, eval_pscore
+//	                   the probability of all of the slate's actions, under the logging and the evaluated policy
+//	pscore_item_position, eval_pscore_item_position
+//	                   that of this action in this slot
+//	pscore_cascade, eval_pscore_cascade
+//	                   that of the actions in this slot and all before
+//
 // Options.Columns says where a table calls them otherwise.
 //
 // A row is read whole or refused, with file, line and column: an estimate from rows of which some were guessed at would
 // look like any other. So nothing is skipped (but see Table.Skipped), trimmed or defaulted, and a text that may have been cut off (a compressed
 // file without its end, a CSV file whose last line has none) is refused as well. Memory is constant but for the names of
-// actions.
+// actions, and the last million slates, none of which may come back.
 package table

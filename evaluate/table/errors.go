@@ -58,17 +58,25 @@ func (l *layout) inColumn(f field, err error) error {
 	return &Error{Column: l.theirs[f], Err: err}
 }
 
-// explain puts what Sample.Check refuses in the words of the file.
+// explain puts what Check and ope.Slates refuse in the words of the file.
 func (l *layout) explain(err error) error {
 	var bad *ope.FieldError
-	if !errors.As(err, &bad) {
-		return err
+	var unfit *ope.SlateError
+	switch {
+	case errors.As(err, &bad):
+		return l.named(bad.Field, fmt.Errorf("%v is not %s", bad.Value, bad.Wanted))
+	case errors.As(err, &unfit):
+		return l.named(unfit.Field, fmt.Errorf("slot %d of the slate does not fit: %s", unfit.Position, unfit.Problem))
 	}
-	err = fmt.Errorf("%v is not %s", bad.Value, bad.Wanted)
+	return err
+}
+
+// named says in which column something was wrong, by our name of it.
+func (l *layout) named(ours string, err error) error {
 	for f := range fieldCount {
-		if fields[f].name == bad.Field && l.theirs[f] != "" {
+		if fields[f].name == ours && l.theirs[f] != "" {
 			return l.inColumn(f, err)
 		}
 	}
-	return &Error{Column: bad.Field, Err: err}
+	return &Error{Column: ours, Err: err}
 }

@@ -93,7 +93,6 @@ var signatures = []struct{ start, means string }{
 	{"\x28\xb5\x2f\xfd", "the file is compressed with zstd: its name should end in .zst"},
 	{"PAR1", "this is a Parquet file: its name should end in .parquet"},
 	{"PK\x03\x04", "this is an archive or a spreadsheet"},
-	{"\xef\xbb\xbf", "the text starts with a byte order mark: save it as UTF-8 without"},
 	{"\xff\xfe", "the text is UTF-16: save it as UTF-8"},
 	{"\xfe\xff", "the text is UTF-16: save it as UTF-8"},
 }

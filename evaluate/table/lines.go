@@ -2,6 +2,7 @@ package table
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,6 @@ const longestLine = 4 << 20
 var (
 	errLongLine = fmt.Errorf("the line is longer than %d bytes", longestLine)
 	errCutOff   = errors.New("the last line has no end: the file may have been cut off")
-	errCRLF     = errors.New(`the line ends in CR LF: make it LF alone (tr -d '\r')`)
 )
 
 // lines reads a text line by line.
@@ -25,7 +25,10 @@ type lines struct {
 
 func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, 1<<16)} }
 
-// next returns the next line without its end, valid until the next call, and io.EOF after the last. A last line without
+// byteOrderMark is what spreadsheets put before a text in UTF-8.
+const byteOrderMark = "\xef\xbb\xbf"
+
+// next returns the next line without its end (LF, or CR LF), valid until the next call, and io.EOF after the last. A last line without
 // an end is returned together with errCutOff.
 func (l *lines) next() ([]byte, error) {
 	line, err := l.r.ReadSlice('\n')
@@ -43,9 +46,9 @@ func (l *lines) next() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	line = line[:len(line)-1]
-	if len(line) > 0 && line[len(line)-1] == '\r' {
-		return nil, errCRLF
+	line = bytes.TrimSuffix(line[:len(line)-1], []byte("\r"))
+	if l.number == 1 {
+		line = bytes.TrimPrefix(line, []byte(byteOrderMark))
 	}
 	return line, nil
 }

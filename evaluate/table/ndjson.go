@@ -37,7 +37,7 @@ func openNDJSON(r io.Reader, options Options, cells *cells) (*ndjsonSource, erro
 	if err != nil {
 		return j, err
 	}
-	if j.layout, err = newLayout(header, options.Columns); err != nil {
+	if j.layout, err = newLayout(header, options); err != nil {
 		return j, err
 	}
 	for _, w := range j.layout.wants {

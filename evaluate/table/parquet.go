@@ -39,7 +39,7 @@ func openParquet(in *input, options Options, cells *cells) (*parquetSource, erro
 	for _, c := range p.file.Root().Columns() {
 		header = append(header, c.Name())
 	}
-	if p.layout, err = newLayout(header, options.Columns); err != nil {
+	if p.layout, err = newLayout(header, options); err != nil {
 		return p, err
 	}
 	return p, p.bind()

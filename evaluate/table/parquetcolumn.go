@@ -119,7 +119,7 @@ func (c *parquetColumn) set(cells *cells, s *ope.Sample, value parquet.Value) er
 		return errMissing
 	}
 	if fields[c.field].kind != name {
-		return setNumber(s, c.field, c.number(value))
+		return cells.number(s, c.field, c.number(value))
 	}
 	if value.Kind() == parquet.ByteArray {
 		return cells.name(s, c.field, value.ByteArray())

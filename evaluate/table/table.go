@@ -18,6 +18,15 @@ type Options struct {
 	// Target is the evaluated policy, where it can be told from the log alone; it then gives pi_e, whatever the table
 	// says. Nil for what the table says.
 	Target Policy
+	// Slates reads rows as slots of slates, by NextSlate. A Target is not for them.
+	Slates bool
+}
+
+func (o *Options) rows() rowsOf {
+	if o.Slates {
+		return slots
+	}
+	return decisions
 }
 
 // Table is a file of logged decisions, read row by row. It is not safe for concurrent use.
@@ -30,6 +39,7 @@ type Table struct {
 	target   Policy
 	given    ope.Columns
 	decision Decision
+	slates   *assembling // nil unless rows are slots
 	rows     int64
 	err      error // of the last Next
 	closed   bool
@@ -48,6 +58,7 @@ type source interface {
 var (
 	errEmpty  = errors.New("the file is empty")
 	errNoRows = errors.New("there are no rows")
+	errSlates = errors.New("the table was opened for slates")
 )
 
 // Open opens a table in the format that its name ends with, and reads which columns it has. Errors are *Error, or those
@@ -87,6 +98,9 @@ func (t *Table) open(options Options) (err error) {
 		return err
 	}
 	t.given = t.source.fields().given
+	if options.Slates {
+		return t.bindSlates(format)
+	}
 	return t.bindTarget()
 }
 
@@ -120,8 +134,11 @@ func openSource(format string, in *input, options Options, cells *cells) (source
 func (t *Table) Columns() ope.Columns { return t.given }
 
 // Next reads the next row. It returns io.EOF after the last, and otherwise *Error; after an error, always the same one.
-// Fields that are not given are 0, but Kept is 1.
+// Fields that are not given are 0, but Kept is 1. It is not for a table of slates.
 func (t *Table) Next(s *ope.Sample) error {
+	if t.err == nil && t.slates != nil {
+		t.err = errSlates
+	}
 	if t.err != nil {
 		return t.err
 	}
