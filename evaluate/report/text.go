@@ -29,6 +29,7 @@ func (p *Policy) text(b *strings.Builder) {
 	if p.Name != "" {
 		fmt.Fprintf(b, "Policy %s\n", p.Name)
 	}
+	fmt.Fprintf(b, "%s\n\n", p.Verdict.Text)
 	estimatesText(b, p.rows())
 	d := &p.Diagnostics
 	fmt.Fprintf(b, "\n%.0f decisions, effective sample %s%s; weights: mean %s (z %s), largest %s, top 1%% hold %s%%\n",
@@ -40,7 +41,6 @@ func (p *Policy) text(b *strings.Builder) {
 	if d.Censored > 0 {
 		fmt.Fprintf(b, "not known yet: the rewards of %.0f decisions (%s%%)\n", d.Censored, number(times100(d.CensoredShare)))
 	}
-	fmt.Fprintln(b, p.Verdict.Text)
 	for _, s := range p.Slots {
 		fmt.Fprintf(b, "\nSlot %d\n", s.Position)
 		estimatesText(b, s.Estimates)
