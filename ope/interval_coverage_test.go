@@ -158,7 +158,7 @@ func (r *run) add(w, reward, q, m float64) {
 func (r *run) decideIntervals(compare bool, seed uint64) (bootstrapped []Interval) {
 	var evidence [5]*Evidence
 	for e, g := range r.groups {
-		evidence[e] = &Evidence{Moments: g.Moments(), SelfNormalised: selfNormalised[e], Rewards: Range{0, 1},
+		evidence[e] = &Evidence{Moments: g.Moments(), SelfNormalised: selfNormalised[e], Modelled: e == 4, Rewards: Range{0, 1},
 			Effective: r.w * r.w / r.ww, Weighted: r.weighted[e]}
 	}
 	if compare || evidence[1].NeedsBootstrap() {
