@@ -51,9 +51,9 @@ func (f *constant) estimate(of seen) Estimate {
 
 // tuned is the tally of an estimator whose parameter is chosen at the end.
 type tuned struct {
-	name  string
-	of    *Tuned
-	sums  []*sums // of each candidate, without moments of their own
+	name string
+	of   *Tuned
+	sums []*sums // of each candidate, without moments of their own
 }
 
 func (e *Evaluation) newTuned(spec Spec) *tuned {
