@@ -41,7 +41,7 @@ const (
 
 // service is a real log, learner, decider and manager with a clock that events put forward, so that windows end.
 type service struct {
-	t       *testing.T
+	t       testing.TB
 	data    string
 	dir     string // of loop files
 	ahead   atomic.Int64
@@ -56,7 +56,7 @@ type service struct {
 	clicks, complaints map[string]float64
 }
 
-func newService(t *testing.T, file string) *service {
+func newService(t testing.TB, file string) *service {
 	t.Helper()
 	s := &service{
 		t: t, data: t.TempDir(), dir: t.TempDir(), rng: rand.New(rand.NewPCG(5, 6)),
@@ -210,4 +210,11 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// touch makes the files count as changed.
+func (f *files) touch() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.looked++
 }

@@ -19,7 +19,7 @@ type gain struct {
 
 // newGain returns one of samples with the given columns. Its interval misses with probability alpha, at all looks together.
 func newGain(given ope.Columns, alpha float64) *gain {
-	e, err := ope.New(given, nil, ope.Options{Alpha: alpha})
+	e, err := ope.New(given, nil, ope.Options{Alpha: alpha, Method: ope.BySequence})
 	if err != nil { // The loop file's limits on alpha are narrower.
 		panic(err)
 	}

@@ -145,6 +145,28 @@ func TestRestartGivesTheSameNumbers(t *testing.T) {
 	}
 }
 
+// The loop's file is the operator's: while a challenger is promoted, other bytes in it end that, and all evidence begins anew.
+func TestAnotherFileEndsThePromotion(t *testing.T) {
+	s := newService(t, filled(greedy, manual))
+	s.challenge("even", filled(uniform, manual))
+	if _, _, err := s.manager.Promote(t.Context(), "shop", "even", Request{Force: true, Reason: "to see"}); err != nil {
+		t.Fatal(err)
+	}
+	s.play(100, nil)
+	s.settle()
+	s.await("the displaced is counted", func(st *Status) bool { return st.Watch != nil && st.Watch.Evidence.Events == 100 })
+	s.put()
+	if st := s.status(); st.Promotion == nil {
+		t.Fatal("the same file ended the promotion")
+	}
+	s.write("shop.yaml", more(filled(greedy, manual), "description: changed"))
+	s.put()
+	st := s.await("even is evaluated again", func(st *Status) bool { c := st.find("even"); return c != nil && c.State == Evaluating })
+	if st.Promotion != nil || st.Watch != nil || st.find("even").Evidence.Events != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
 // A broken file says where, one of another reward why; the others go on.
 func TestBrokenChallengers(t *testing.T) {
 	s := newService(t, filled(greedy, manual))

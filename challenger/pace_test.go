@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Work takes its share of the time and no more, whatever one step costs; after the end of ctx there is no rest.
+// Work takes its share of the time and no more, whatever one step costs, and waiting counts as rest; after the end of ctx there
+// is none.
 func TestPaceKeepsToItsShare(t *testing.T) {
 	for _, cost := range []time.Duration{10 * time.Microsecond, time.Millisecond, 20 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
@@ -25,6 +26,17 @@ func TestPaceKeepsToItsShare(t *testing.T) {
 			}
 			if share := float64(steps*cost) / float64(time.Since(began)); share < 0.24 || share > 0.27 {
 				t.Errorf("steps of %v took a share of %.3f", cost, share)
+			}
+			began = time.Now()
+			for range steps {
+				_ = p.step(t.Context())
+				time.Sleep(cost)
+				if err := p.wait(func() error { return rest(t.Context(), 5*cost) }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if took := time.Since(began); took > (steps*6+200)*cost {
+				t.Errorf("steps of %v that wait five times as long were held up: %v", cost, took)
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()

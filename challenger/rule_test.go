@@ -1,6 +1,7 @@
 package challenger
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -20,14 +21,11 @@ type arms struct {
 // outcome says after how many events a path came to something, 0 for never.
 type outcome struct{ promoted, recalled, naive int }
 
-// path plays one champion and one challenger, and looks every so many events. naive is by a test at
-// 5% that is right for one look.
+// path plays one champion and one challenger. Promotions are by the reward, with a model, and ends of promotions by a metric,
+// without one. naive is by a test at 5% that is right for one look, every so many events.
 func (w *arms) path(seed uint64, events, every int, spec *learn.PromotionSpec) (out outcome) {
 	rng := rand.New(rand.NewPCG(2026, seed))
-	e, err := ope.New(columns, nil, ope.Options{Alpha: spec.Alpha})
-	if err != nil {
-		panic(err)
-	}
+	own, metric := newGain(columns, spec.Alpha), newGain(columns&^ope.HasModel, spec.Alpha)
 	first := func(at *int, i int, holds bool) {
 		if *at == 0 && holds {
 			*at = i
@@ -36,17 +34,15 @@ func (w *arms) path(seed uint64, events, every int, spec *learn.PromotionSpec) (
 	q := learned{}
 	for i := 1; i <= events; i++ {
 		s := w.event(rng, &q)
-		if err := e.Add(&s); err != nil {
+		if err := errors.Join(own.add(&s), metric.add(&s)); err != nil {
 			panic(err)
 		}
-		if i%every != 0 {
-			continue
+		first(&out.promoted, i, mayPromote(spec, &own.evidence))
+		first(&out.recalled, i, mustTakeBack(&spec.Watch, &metric.evidence))
+		if i%every == 0 {
+			r := own.evaluation.Result(ope.Known{})
+			first(&out.naive, i, r.Verdict.Answers && r.Gain.Value > 1.645*r.Gain.StandardError)
 		}
-		r := e.Result(ope.Known{})
-		evidence := evidenceOf(&r)
-		first(&out.promoted, i, mayPromote(spec, &evidence))
-		first(&out.recalled, i, mustTakeBack(&spec.Watch, &evidence))
-		first(&out.naive, i, r.Verdict.Answers && r.Gain.Value > 1.645*r.Gain.StandardError)
 	}
 	return out
 }
@@ -97,7 +93,7 @@ func TestFalsePromotions(t *testing.T) {
 		{[3]float64{.05, .05, .05}, [3]float64{.8, .1, .1}, [3]float64{.1, .8, .1}, true},
 	} {
 		for run := range runs {
-			out := w.path(uint64(run), events, lookEvery, &spec)
+			out := w.path(uint64(run), events, 100, &spec)
 			promotions += min(out.promoted, 1)
 			recalls += min(out.recalled, 1)
 			naive += min(out.naive, 1)

@@ -31,6 +31,7 @@ type worker struct {
 var errStale = errors.New("there are other candidates now")
 
 const (
+	breath     = 20 * time.Millisecond  // at the end of the log, before the next record is waited for
 	idle       = 250 * time.Millisecond // at the end of the log, between looks at whether something else has changed
 	retryAfter = 5 * time.Second        // after what should not fail
 )
@@ -146,12 +147,17 @@ func (f *following) run(ctx context.Context, candidates []evaluate.Candidate) er
 	}
 }
 
-// await waits for a record, and looks whether there is one or not.
+// await takes breath, so that a busy writer does not wake a reader for each record; waits for a record, and looks whether there
+// is one or not.
 func (f *following) await(ctx context.Context, log *evaluate.Log) error {
 	waiting, cancel := context.WithTimeout(ctx, idle)
 	defer cancel()
-	err := log.Wait(waiting)
-	f.pace.begin()
+	err := f.pace.wait(func() error {
+		if err := rest(ctx, breath); err != nil {
+			return err
+		}
+		return log.Wait(waiting)
+	})
 	if err != nil && waiting.Err() == nil {
 		return err
 	}

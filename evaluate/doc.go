@@ -7,7 +7,7 @@
 //	events settle in the order of decisions ─► Next: one Row per slot, with one ope.Sample per candidate
 //
 // It reads the log alone, writes nothing, and may run beside the service: it stops at what was in the log when it was
-// opened.
+// opened, unless it is given the open log of a running service (Options.Live), which it follows.
 //
 // # What a candidate is
 //

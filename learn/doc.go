@@ -49,6 +49,13 @@
 // they are read (declarations, defaults, reward) is for the definition that the loop is folded under: a value that its
 // declarations do not allow is missing.
 //
+// # Which file is in force
+//
+// The one that was put last: from the directory of loop files, or by the promotion of a challenger. A promotion says which file
+// it displaced; the directory's file stays the base, and putting the same bytes again changes nothing (Standing). Changes of one
+// process are made one after the other, each once the one before is seen, so that what a promotion was compared with is
+// what it displaces.
+//
 // # What may go wrong
 //
 // A record that cannot be folded is counted by reason and skipped. A model that is not finite or out of all bounds is

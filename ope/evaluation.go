@@ -189,8 +189,11 @@ func (e *Evaluation) gains(of seen) (gain, sequence Estimate) {
 	}
 	gain = e.gain.value(e.gain.name())
 	sequence = gain
-	gain.set(e.gain.gain(of))
 	sequence.set(e.gain.interval(BySequence, of))
+	if e.options.Method == BySequence { // Who looks often has no use for the other, which may be resampled.
+		return sequence, sequence
+	}
+	gain.set(e.gain.gain(of))
 	return gain, sequence
 }
 

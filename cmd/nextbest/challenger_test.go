@@ -14,10 +14,10 @@ import (
 	nextbestv1 "github.com/nextbest/nextbest/proto/gen/nextbest/v1"
 )
 
-// contested is a loop in which b earns 1 and a nothing; a file of it for each policy.
+// contested is a loop in which b earns 1 at first and a later; the baseline earns nothing. A file of it for each policy.
 const contested = `version: 1
 name: page
-actions: [{id: a}, {id: b}]
+actions: [{id: nothing}, {id: a}, {id: b}]
 features: {undeclared: ignore}
 reward: {reward_wait_time: 1s, range: [0, 1]}
 policy: {type: %s}
@@ -68,8 +68,9 @@ func stateOf(a *nextbestv1.ListChallengersResponse, name string) string {
 	return ""
 }
 
-// The whole way, with the real program: a better challenger is promoted by itself, stands after kill -9, is taken back by
-// command, and what is not proven is refused with the numbers unless forced. Metrics, log and replay go along.
+// The whole way, with the real program: a better challenger is promoted by itself, stands after kill -9, and is taken back by
+// itself when the world changes; what is not proven is refused with the numbers unless forced, and taken back by command.
+// Metrics, log and replay go along.
 func TestChallengerFromFileToPromotion(t *testing.T) {
 	program, data, loops := binary(t, ""), t.TempDir(), t.TempDir()
 	deploy(t, loops, "page.yaml", fmt.Sprintf(contested, "uniform", "automatic"))
@@ -103,6 +104,14 @@ func TestChallengerFromFileToPromotion(t *testing.T) {
 	s.awaitChallengers("the log being read again", nil, func(a *nextbestv1.ListChallengersResponse) bool {
 		return a.GetPromotion().GetPosition() == p.GetPosition() && stateOf(a, "greedy") == "in_force" && a.GetWatch() != nil
 	})
+	if out, _, _ := command(t, program, "challenger", "list", "--server", "http://"+s.http, "--loop", "page"); !strings.Contains(out, "greedy serves since") || !strings.Contains(out, "broken.yaml:9:1") {
+		t.Errorf("%s", out)
+	}
+	fallen := func() { round++; s.playFor(fmt.Sprint("second", round), 40, "a") } // The world changes.
+	s.awaitChallengers("the end of the promotion", fallen, func(a *nextbestv1.ListChallengersResponse) bool {
+		return a.GetPromotion() == nil && stateOf(a, "greedy") == "taken_back"
+	})
+	s.await("page", "the policy that was displaced", func(l *nextbestv1.Loop) bool { return l.GetPolicy() == "uniform" })
 	s.commandsOfChallengers(program)
 	s.kill()
 	for _, args := range [][]string{{"replay", "--data", data}, {"explain", "--data", data, "first1-0"}, {"log", "verify", "--data", data},
@@ -112,7 +121,8 @@ func TestChallengerFromFileToPromotion(t *testing.T) {
 			t.Errorf("nextbest %v: exit %d\n%s%s", args, status, out, errs)
 		}
 	}
-	if out, _, _ := command(t, program, "log", "cat", "--data", data, "--kind", "loop_change"); strings.Count(out, "\n") != 4 || !strings.Contains(out, `"reason":"a drill"`) {
+	if out, _, _ := command(t, program, "log", "cat", "--data", data, "--kind", "loop_change"); strings.Count(out, "\n") != 5 || !strings.Contains(out, `"reason":"a drill"`) || strings.Count(out, `"takenBack":true`) != 2 ||
+		strings.Count(out, `"actor":"automatic"`) != 2 {
 		t.Errorf("the changes in the log:\n%s", out)
 	}
 	if out, _, _ := command(t, program, "log", "cat", "--data", data, "--kind", "challenge"); strings.Count(out, "\n") != 2 || !strings.Contains(out, "epsilon_greedy") {
@@ -120,7 +130,7 @@ func TestChallengerFromFileToPromotion(t *testing.T) {
 	}
 }
 
-// commandsOfChallengers runs the commands while greedy is promoted.
+// commandsOfChallengers runs the commands while nothing is promoted.
 func (s *service) commandsOfChallengers(program string) {
 	s.t.Helper()
 	run := func(want int, args ...string) string {
@@ -131,16 +141,9 @@ func (s *service) commandsOfChallengers(program string) {
 		}
 		return out + errs
 	}
-	if out := run(exitDone, "list"); !strings.Contains(out, "greedy serves since") || !strings.Contains(out, "broken.yaml:9:1") {
-		s.t.Errorf("%s", out)
-	}
 	if out := run(exitFailed, "take-back", "worse"); !strings.Contains(out, "NOT_PROMOTED") {
 		s.t.Errorf("%s", out)
 	}
-	run(exitDone, "take-back", "greedy", "--reason", "to see")
-	s.awaitChallengers("the end of the promotion", nil, func(a *nextbestv1.ListChallengersResponse) bool {
-		return a.GetPromotion() == nil && stateOf(a, "greedy") == "taken_back"
-	})
 	s.play("third", 60)
 	time.Sleep(1200 * time.Millisecond) // The window.
 	s.awaitChallengers("evidence", func() { s.play(fmt.Sprint("fourth", time.Now().UnixNano()), 1) }, func(a *nextbestv1.ListChallengersResponse) bool {
@@ -163,6 +166,9 @@ func (s *service) commandsOfChallengers(program string) {
 	if err := json.Unmarshal([]byte(out), &answer); err != nil || answer["promotion"].(map[string]any)["forced"] != true {
 		s.t.Errorf("%v: %s", err, out)
 	}
+	if out := run(exitDone, "take-back", "worse", "--reason", "the drill is over"); !strings.Contains(out, "worse is taken back") {
+		s.t.Errorf("%s", out)
+	}
 	response, err := http.Get("http://" + s.http + "/metrics")
 	if err != nil {
 		s.t.Fatal(err)
@@ -172,7 +178,7 @@ func (s *service) commandsOfChallengers(program string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for _, want := range []string{`nextbest_promotions_total{kind="taken_back",loop="page"} 1`, `nextbest_challenger_lag_records{loop="page"}`,
+	for _, want := range []string{`nextbest_promotions_total{kind="taken_back",loop="page"} 2`, `nextbest_challenger_lag_records{loop="page"}`,
 		`nextbest_challenger_events{challenger="greedy",loop="page"}`} {
 		if !strings.Contains(string(metrics), want) {
 			s.t.Errorf("/metrics has no %s", want)

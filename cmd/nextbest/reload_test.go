@@ -58,8 +58,14 @@ func (s *service) await(name, what string, ok func(*nextbestv1.Loop) bool) *next
 	return nil
 }
 
-// play ranks and rewards n events.
+// play ranks and rewards n events, in a world in which b earns 1.
 func (s *service) play(prefix string, n int) {
+	s.t.Helper()
+	s.playFor(prefix, n, "b")
+}
+
+// playFor plays in a world in which one action earns 1, the others nothing.
+func (s *service) playFor(prefix string, n int, earns string) {
 	s.t.Helper()
 	for i := range n {
 		event := fmt.Sprintf("%s-%d", prefix, i)
@@ -68,7 +74,7 @@ func (s *service) play(prefix string, n int) {
 			s.t.Fatal(err)
 		}
 		worth := 0.0
-		if answer.GetRewardActionId() == "b" {
+		if answer.GetRewardActionId() == earns {
 			worth = 1
 		}
 		if _, err := s.Reward(s.t.Context(), &nextbestv1.RewardRequest{Loop: "page", EventId: event, RewardId: "r", Value: &worth}); err != nil {

@@ -23,6 +23,7 @@ const (
 	rowHeight    = 0.9 * vg.Centimeter
 	axisHeight   = 2 * vg.Centimeter
 	driftHeight  = 8 * vg.Centimeter
+	margin       = vg.Centimeter / 4
 )
 
 // interval is a horizontal or vertical bar with a point in it.
@@ -114,10 +115,18 @@ func addBar(to *plot.Plot, i interval, horizontal bool) error {
 	return nil
 }
 
+// widen leaves room beside what is farthest out.
+func widen(a *plot.Axis) {
+	room := (a.Max - a.Min) / 40
+	a.Min, a.Max = a.Min-room, a.Max+room
+}
+
 // svg returns the picture as it stands in a page.
 func svg(p *plot.Plot, height vg.Length) (template.HTML, error) {
+	widen(&p.X)
+	widen(&p.Y)
 	canvas := vgsvg.New(pictureWidth, height)
-	p.Draw(draw.New(canvas))
+	p.Draw(draw.Crop(draw.New(canvas), margin, -margin, margin, -margin))
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {
 		return "", fmt.Errorf("draw: %w", err)
