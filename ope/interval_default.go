@@ -87,11 +87,13 @@ func (e *Evidence) resampled() Interval {
 // largest for the upper one. Half a sample of weight W/n in Σ w·(r-q)/Σ w, where the model expects what it expects of the policy,
 // moves the value v by (least-v)/(2n+1), or (most-v)/(2n+1).
 //
-// A resample holds only what was seen. For coins a whole unseen one at either end is the difference between the Bayesian
-// bootstrap's Beta(s, n-s) and Clopper and Pearson's Beta(s, n-s+1) and Beta(s+1, n-s), which cover too often (Learned-Miller,
-// Thomas, A new confidence interval for the mean of a bounded random variable, 2019, do the same for any bounded numbers); half
-// a one is Jeffreys' interval, whose level is right on average (Brown, Cai, DasGupta, Interval estimation for a binomial
-// proportion, 2001). As no bound moves inwards, a value beyond the range, which SNDR may have, moves only one.
+// A resample holds only what was seen. For coins, s heads of n, a whole unseen one at either end takes the Bayesian bootstrap's
+// Beta(s, n-s) to Clopper and Pearson's Beta(s, n-s+1) and Beta(s+1, n-s), which always hold and cover too often (Learned-Miller,
+// Thomas, A new confidence interval for the mean of a bounded random variable, 2019, do the same for any bounded numbers). Half
+// a one goes half that way; for a value near an end, where the bootstrap fails, it is next to Jeffreys' Beta(s+1/2, n-s+1/2),
+// whose level is right on average (Brown, Cai, DasGupta, Interval estimation for a binomial proportion, 2001). For weighted
+// samples no theorem says so, simulations do. As no bound moves inwards, a value beyond the range, which SNDR may have, moves
+// only one.
 func (i Interval) withUnseen(value, n float64, rewards Range) Interval {
 	down, up := max(0, value-rewards.Least)/(2*n+1), max(0, rewards.Most-value)/(2*n+1)
 	return Interval{i.Lower - down, i.Upper + up, i.Method + "_unseen"}
