@@ -116,9 +116,10 @@ func (s *sums) interval(m Method, of seen) Interval {
 // replaced by resampling units.
 func (s *sums) usual(of seen) Interval {
 	spread := s.spread()
+	_, modelled := s.estimator.(SNDR)
 	e := Evidence{
-		Moments: spread, SelfNormalised: s.estimator.SelfNormalised(), Rewards: of.rewards, Effective: of.effective,
-		Weighted: s.likelihood,
+		Moments: spread, SelfNormalised: s.estimator.SelfNormalised(), Modelled: modelled, Rewards: of.rewards,
+		Effective: of.effective, Weighted: s.likelihood,
 	}
 	if s.likelihood != nil && s.dependent(spread) {
 		e.Weighted = nil
