@@ -144,6 +144,11 @@ func (c *contest) enter(e *entrant) {
 	}
 }
 
+// columns are what samples of live traffic have. Users are left out: the draws of one user's decisions are independent of each
+// other, which is all that a sequence over decisions needs (ADR 0011), and groups of users are no sequence.
+const columns = ope.HasAction | ope.HasPropensity | ope.HasTarget | ope.HasModel | ope.HasUnsupported | ope.HasPosition |
+	ope.HasKept
+
 // watched are the columns of samples of what is watched. The model expects rewards; a metric is judged without it.
 func (c *contest) watched() ope.Columns {
 	if c.watch.Metric == "" {

@@ -26,11 +26,11 @@ type judgedSlot struct {
 	action     int32
 	propensity float64
 	qLogged    float64
-	by         []verdict // one per candidate
+	by         []placing // one per candidate
 }
 
-// verdict is what one candidate would have done in one slot.
-type verdict struct{ target, qTarget, unsupported, expectedSquare float64 }
+// placing is what one candidate would have done in one slot: its probabilities there, and what follows from them.
+type placing struct{ target, qTarget, unsupported, expectedSquare float64 }
 
 // judge asks the candidates about decisions.
 type judge struct {
@@ -58,10 +58,10 @@ func (j *judge) see(d *decision.Record) bool {
 func (j *judge) decision(pos eventlog.Position, d *decision.Record) *judged {
 	out := &judged{position: pos, time: d.Time.UnixNano(), unit: unitOf(d), snapshot: learn.SnapshotNumber(d.SnapshotID),
 		slots: make([]judgedSlot, len(d.Choices))}
-	verdicts := make([]verdict, len(d.Choices)*len(j.rules))
+	placings := make([]placing, len(d.Choices)*len(j.rules))
 	for i := range d.Choices {
 		s := &out.slots[i]
-		s.by, verdicts = verdicts[:len(j.rules):len(j.rules)], verdicts[len(j.rules):]
+		s.by, placings = placings[:len(j.rules):len(j.rules)], placings[len(j.rules):]
 		j.set(d, i)
 		j.slot(s)
 	}
@@ -105,33 +105,33 @@ func (j *judge) slot(s *judgedSlot) {
 		if !r.target(j.dst, c) {
 			j.counts.Candidates[k].StoodIn++
 		}
-		s.by[k] = j.verdict()
+		s.by[k] = j.placing()
 	}
 }
 
-// verdict sums up the target in j.dst.
-func (j *judge) verdict() (v verdict) {
+// placing sums up the target in j.dst.
+func (j *judge) placing() (p placing) {
 	c := &j.choice
-	v.target = j.dst[c.served]
-	for i, p := range j.dst {
-		v.qTarget += p * j.learners[0].estimates[c.eligible[i]].Mean
+	p.target = j.dst[c.served]
+	for i, target := range j.dst {
+		p.qTarget += target * j.learners[0].estimates[c.eligible[i]].Mean
 		if c.logged[i] == 0 {
-			v.unsupported += p
+			p.unsupported += target
 		} else {
-			v.expectedSquare += p * (p / c.logged[i])
+			p.expectedSquare += target * (target / c.logged[i])
 		}
 	}
-	return v
+	return p
 }
 
 // row returns the samples of a slot that turned out to be worth a reward.
 func (d *judged) row(slot int, reward float64) Row {
 	s := &d.slots[slot]
 	r := Row{Decision: d.position, Time: time.Unix(0, d.time).UTC(), Slot: slot, Snapshot: d.snapshot, Samples: make([]ope.Sample, len(s.by))}
-	for k, v := range s.by {
+	for k, p := range s.by {
 		r.Samples[k] = ope.Sample{
-			Action: int(s.action), Reward: reward, Propensity: s.propensity, Target: v.target,
-			QLogged: s.qLogged, QTarget: v.qTarget, Unsupported: v.unsupported, ExpectedSquare: v.expectedSquare,
+			Action: int(s.action), Reward: reward, Propensity: s.propensity, Target: p.target,
+			QLogged: s.qLogged, QTarget: p.qTarget, Unsupported: p.unsupported, ExpectedSquare: p.expectedSquare,
 			Position: slot, Kept: 1, Unit: d.unit,
 		}
 	}

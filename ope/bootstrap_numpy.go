@@ -9,7 +9,7 @@ import (
 // NumpyBootstrap returns the mean of the bootstrap means of terms, and their percentile interval, drawn as
 // numpy.random.RandomState(seed).choice(n, size=n) draws in each round: numbers can so be compared with those of Python
 // libraries. For a self-normalised estimate, whose terms hold the mean weight of the whole sample, the interval is several
-// times too wide; use Bootstrap.
+// times too wide; Evaluation uses Bootstrap, and this is here to be compared with the reference.
 func NumpyBootstrap(terms []float64, rounds int, seed uint32, alpha float64) (mean float64, interval Interval) {
 	source := prng.NewMT19937()
 	source.Seed(uint64(seed))

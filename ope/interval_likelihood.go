@@ -5,7 +5,7 @@ import "math"
 // LikelihoodValue returns the maximum empirical likelihood estimate of the value of a policy: samples get the probabilities of
 // the largest product under which weights have the mean 1 that they must have (Karampatziakis, Langford, Mineiro, 2020). It
 // needs all samples at once; CressieRead is nearly the same from sums. The range of weights reaches from below 1 to above 1.
-// NaN where there are no samples.
+// NaN where there are no samples. Evaluation does not use it: it is here to be compared with the mle of VowpalWabbit/estimators.
 func LikelihoodValue(weights, rewards []float64, between Range) float64 {
 	n := float64(len(weights))
 	for _, w := range weights {

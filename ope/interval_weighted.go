@@ -7,7 +7,7 @@ import (
 )
 
 // Gaussian returns the interval of an estimate that is a mean: of values among which those that were dropped are zeros. Where
-// nothing is dropped it is that of Delta.
+// nothing is dropped it is that of Delta. Evaluation does not use it: it is here to be compared with VowpalWabbit/estimators.
 func Gaussian(m *Moments, alpha float64) Interval {
 	n, sum := m.N*m.Mean[count], m.N*m.Mean[linear]
 	squares := m.Co[linear][linear] + sum*m.Mean[linear]
@@ -19,7 +19,7 @@ func Gaussian(m *Moments, alpha float64) Interval {
 // stake: that of a binomial count (Clopper, Pearson, The use of confidence or fiducial limits, 1934), at numbers that need not
 // be whole. n is how many samples, sum that of w·(r - least reward)/(most - least), largest the largest weight. It is wide,
 // and no guarantee. Where the weights add up to more than n, the upper bound says nothing, and neither does the lower one when
-// the sum is above n.
+// the sum is above n. Evaluation does not use it: it is here to be compared with VowpalWabbit/estimators.
 func ClopperPearson(n, sum, largest float64, rewards Range, alpha float64) Interval {
 	const method = "clopper_pearson"
 	length := rewards.Most - rewards.Least

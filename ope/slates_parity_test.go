@@ -142,8 +142,8 @@ func TestMultiLoggerEstimatorsAreThoseOfTheReference(t *testing.T) {
 		})
 		expected := expectedEstimates(t, folder)
 		for name, e := range map[string]Estimator{
-			"multi_ipw": NewMultiIPS(0), "multi_bal_ipw": NewBalancedIPS(0), "multi_dr": NewMultiDR(0),
-			"multi_bal_dr": NewBalancedDR(0),
+			"multi_ipw": MultiIPS{}, "multi_bal_ipw": BalancedIPS{}, "multi_dr": MultiDR{},
+			"multi_bal_dr": BalancedDR{},
 		} {
 			checkParity(t, name, valueOver(e, samples), expected[name].Value)
 			for i, want := range expected[name].FirstRounds {
@@ -153,7 +153,7 @@ func TestMultiLoggerEstimatorsAreThoseOfTheReference(t *testing.T) {
 			}
 		}
 		for name, e := range map[string]*MultiWeighted{
-			"multi_weighted_ipw": NewMultiWeighted(0), "multi_weighted_dr": NewMultiWeightedDR(0),
+			"multi_weighted_ipw": {}, "multi_weighted_dr": {DR: true},
 		} {
 			for i := range samples {
 				e.Add(&samples[i], 1)
@@ -183,8 +183,8 @@ func TestMIPSIsThatOfTheReference(t *testing.T) {
 			samples = append(samples, s)
 		})
 		expected := expectedEstimates(t, folder)
-		checkParity(t, "mips", valueOver(NewMIPS(), samples), expected["mipw"].Value)
-		checkParity(t, "snmips", valueOver(NewSNMIPS(), samples), expected["snmipw"].Value)
+		checkParity(t, "mips", valueOver(MIPS{}, samples), expected["mipw"].Value)
+		checkParity(t, "snmips", valueOver(SNMIPS{}, samples), expected["snmipw"].Value)
 	}
 }
 
@@ -247,11 +247,11 @@ func TestSlateEstimatorsAreThoseOfTheReference(t *testing.T) {
 		slates := paritySlates(t, folder)
 		expected := expectedEstimates(t, folder)
 		for name, e := range map[string]SlateEstimator{
-			"sips": NewSIPS(), "iips": NewIIPS(), "rips": NewRIPS(), "snsips": NewSNSIPS(), "cascade-dr": NewCascadeDR(),
+			"sips": SIPS{}, "iips": IIPS{}, "rips": RIPS{}, "snsips": SNSIPS{}, "cascade-dr": CascadeDR{},
 		} {
 			checkParity(t, name, slateMoments(e, slates).Value(e.SelfNormalised()), expected[name].Value)
 		}
-		for name, e := range map[string]SlotEstimator{"sniips": NewSNIIPS(), "snrips": NewSNRIPS()} {
+		for name, e := range map[string]SlotEstimator{"sniips": SNIIPS{}, "snrips": SNRIPS{}} {
 			checkParity(t, name, slotMoments(e, slates).Value(), expected[name].Value)
 		}
 		var vw struct {
@@ -261,7 +261,7 @@ func TestSlateEstimatorsAreThoseOfTheReference(t *testing.T) {
 			} `json:"pseudo_inverse"`
 		}
 		readParityJSON(t, filepath.Join(folder, "..", "..", "vw_estimators", filepath.Base(folder)+".json"), &vw)
-		m := slateMoments(NewPseudoInverse(), slates)
+		m := slateMoments(PseudoInverse{}, slates)
 		checkParity(t, "pseudo-inverse", m.Value(false), vw.PseudoInverse.Value)
 		const z95 = 1.959963984540054
 		half := z95 * math.Sqrt(m.Variance(false))

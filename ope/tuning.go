@@ -40,8 +40,8 @@ func (t Tuning) Needs() Columns {
 	return t.At(t.Grid[0]).Needs() | HasPropensity | HasTarget
 }
 
-// Candidate is an estimator of the grid, and the sums of its terms.
-type Candidate struct {
+// GridPoint is an estimator of the grid, and the sums of its terms.
+type GridPoint struct {
 	Lambda    float64
 	Estimator Estimator
 	Moments   Moments
@@ -51,7 +51,7 @@ type Candidate struct {
 // of samples.
 type Tuned struct {
 	// Candidates are in the order of the grid.
-	Candidates []Candidate
+	Candidates []GridPoint
 	rule       Rule
 	weights    Moments // of w, as Linear
 	terms      []Terms
@@ -59,9 +59,9 @@ type Tuned struct {
 
 // NewTuned returns sums of nothing. The grid must not be empty.
 func NewTuned(t Tuning) *Tuned {
-	candidates := make([]Candidate, len(t.Grid))
+	candidates := make([]GridPoint, len(t.Grid))
 	for i, lambda := range t.Grid {
-		candidates[i] = Candidate{Lambda: lambda, Estimator: t.At(lambda)}
+		candidates[i] = GridPoint{Lambda: lambda, Estimator: t.At(lambda)}
 	}
 	return &Tuned{Candidates: candidates, rule: t.Rule, terms: make([]Terms, len(candidates))}
 }

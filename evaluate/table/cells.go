@@ -104,7 +104,7 @@ func (c *cells) number(s *ope.Sample, f field, x float64) error {
 	return nil
 }
 
-// setSlot sets what a slot of a slate has beside a sample.
+// setSlot sets what a slot of a slate has beside a sample. A field that is forgotten here would read as 0 in every row.
 func setSlot(r *ope.SlateRow, f field, x float64) {
 	switch f {
 	case pscoreItem:
@@ -115,6 +115,8 @@ func setSlot(r *ope.SlateRow, f field, x float64) {
 		r.CascadePropensity = x
 	case evalPscoreCascade:
 		r.CascadeTarget = x
+	default:
+		panic("table: no place for numbers of column " + fields[f].name)
 	}
 }
 

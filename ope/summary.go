@@ -3,7 +3,8 @@ package ope
 import "math"
 
 // Summary is what the bounds of a mean are computed from: how many values, their mean, and the variance with n in its
-// denominator.
+// denominator. Evaluation uses none of these bounds, which need a range of weighted rewards that is rarely known: they are here
+// to be compared with the reference, and for those who know the range.
 type Summary struct {
 	N, Mean, Variance float64
 }
