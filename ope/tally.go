@@ -19,6 +19,10 @@ type tally interface {
 
 func (e *Evaluation) newTally(spec Spec) tally {
 	switch {
+	case spec.Unable != "":
+		out := unable(spec.Name, 0, e.given)
+		out.Unable = spec.Unable
+		return missing{out}
 	case !e.given.Has(spec.Needs()):
 		return missing{unable(spec.Name, spec.Needs(), e.given)}
 	case spec.Tuning != nil:
