@@ -3,6 +3,8 @@ package evaluate
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/nextbest/nextbest/decision"
@@ -49,20 +51,28 @@ func Action(id string) Candidate {
 func LoopFile(name string, d *learn.Definition) Candidate { return Candidate{Name: name, file: d} }
 
 // ParseCandidate returns the candidate that a word of the command line means: one of those of ParseWord, or the path of a
-// loop file. The error of a bad file is loop.Problems.
-func ParseCandidate(word string) (Candidate, error) {
-	if isWord(word) {
-		return ParseWord(word)
+// file that might take the place of the loop's own. The error of a bad file is loop.Problems, any other is of the word: one
+// that is neither a policy nor a file.
+func ParseCandidate(loopName, word string) (Candidate, error) {
+	c, err := ParseWord(word)
+	switch {
+	case err == nil || strings.HasPrefix(word, actionPrefix):
+		return c, err
+	case !isFile(word):
+		return Candidate{}, fmt.Errorf("%w, or a loop file, NAME.yaml", err)
 	}
-	d, err := loop.CompileFile(word)
+	d, err := loop.CompileCandidate(loopName, word)
 	if err != nil {
 		return Candidate{}, err
 	}
 	return LoopFile(word, d), nil
 }
 
-func isWord(word string) bool {
-	return word == onlineWord || word == uniformWord || word == baselineWord || strings.HasPrefix(word, actionPrefix)
+// isFile reports whether a word that is no policy's can be meant as a file: it ends as they do, or there is one.
+func isFile(word string) bool {
+	ext := filepath.Ext(word)
+	_, err := os.Stat(word)
+	return ext == ".yaml" || ext == ".yml" || err == nil
 }
 
 // ParseWord returns the candidate that needs no file and that a word names: "online", "uniform", "baseline", "action:ID" or

@@ -16,7 +16,7 @@ func TestCandidateWords(t *testing.T) {
 	}
 	var candidates []Candidate
 	for _, word := range []string{"online", "uniform", "baseline", "action:b", "action:*", path} {
-		candidates = append(candidates, must(ParseCandidate(word)))
+		candidates = append(candidates, must(ParseCandidate("shop", word)))
 	}
 	s := newScribe(t)
 	s.put("shop", shopFile)
@@ -25,8 +25,8 @@ func TestCandidateWords(t *testing.T) {
 	if got := l.Candidates(); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	for word, why := range map[string]string{"action:": "which one", "no-such.yaml": "no-such.yaml"} {
-		if _, err := ParseCandidate(word); err == nil || !strings.Contains(err.Error(), why) {
+	for word, why := range map[string]string{"action:": "which one", "no-such.yaml": "no-such.yaml", "no-such": "want online, uniform"} {
+		if _, err := ParseCandidate("shop", word); err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("%s: %v", word, err)
 		}
 	}

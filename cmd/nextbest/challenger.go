@@ -39,7 +39,7 @@ proven to be better in what is watched.`,
 
 func challengerFlags(cmd *cobra.Command, o *challengerOptions) {
 	f := cmd.Flags()
-	f.StringVar(&o.server, "server", envOr("NEXTBEST_SERVER", "http://127.0.0.1:8080"), "where the service answers REST (NEXTBEST_SERVER)")
+	f.StringVar(&o.server, "server", serverAddress(), "where the service answers REST (NEXTBEST_SERVER; else on this machine at the port of HTTP_ADDR)")
 	f.StringVar(&o.loop, "loop", "", "the loop (needed)")
 	f.BoolVar(&o.asJSON, "json", false, "print the answer as one JSON document")
 }

@@ -5,26 +5,36 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"github.com/nextbest/nextbest/learn"
 	"github.com/nextbest/nextbest/loop"
 )
 
 func checkCommand() *cobra.Command {
 	var asJSON, schema bool
+	var candidateOf string
 	cmd := &cobra.Command{
-		Use:   "check LOOPFILE...",
+		Use:   "check LOOPFILE|DIR...",
 		Short: "Check loop files; exit 1 on any problem",
 		Long: `Prints everything that is wrong with the loop files, one problem a line as file:line:col: message. When they
-are right it says so on standard error alone. It needs no running service and changes nothing.`,
-		Example: `  nextbest check loops/*.yaml
+are right it says so on standard error alone. It needs no running service and changes nothing.
+
+A directory stands for its loop files and their challengers, in challengers/LOOP below it. A file is called as its loop,
+NAME.yaml; with --loop it may be called anything, as one for 'nextbest evaluate --policy' may.`,
+		Example: `  nextbest check loops
+  nextbest check loops/*.yaml
+  nextbest check --loop homepage candidate.yaml
   nextbest check --json loops/homepage.yaml
   nextbest check --schema > loop.schema.json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
-			case schema && len(args) > 0:
-				return errors.New("--schema takes no loop files")
+			case schema && (len(args) > 0 || candidateOf != ""):
+				return errors.New("--schema takes no loop files, and no --loop")
 			case !schema && len(args) == 0:
 				return errors.New("name at least one loop file, as in: nextbest check loops/*.yaml")
 			}
@@ -34,7 +44,7 @@ are right it says so on standard error alone. It needs no running service and ch
 			if schema {
 				return printSchema(cmd.OutOrStdout())
 			}
-			report := checkFiles(args)
+			report := checkFiles(args, candidateOf)
 			if err := report.print(cmd.OutOrStdout(), asJSON); err != nil {
 				return err
 			}
@@ -42,11 +52,12 @@ are right it says so on standard error alone. It needs no running service and ch
 				return reportedError{errors.New("there are problems in the loop files")}
 			}
 			if !asJSON {
-				fmt.Fprintln(cmd.ErrOrStderr(), "no problems in", len(args), "loop file(s)")
+				fmt.Fprintln(cmd.ErrOrStderr(), "no problems in", len(report.Files), "loop file(s)")
 			}
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&candidateOf, "loop", "", "check the files as candidates for this loop, whatever they are called")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of loop files")
 	return cmd
@@ -66,24 +77,75 @@ type checkedFile struct {
 	Problems []loop.Problem `json:"problems"`
 }
 
-func checkFiles(paths []string) checkReport {
-	report := checkReport{OK: true}
+// checkFiles checks files, and what is in directories. Candidates of a loop are called anything; "" for none.
+func checkFiles(paths []string, candidateOf string) checkReport {
+	report := checkReport{OK: true, Files: []checkedFile{}}
 	for _, path := range paths {
-		f := checkedFile{File: path, OK: true, Problems: []loop.Problem{}}
-		d, err := loop.CompileFile(path)
-		var problems loop.Problems
 		switch {
-		case err == nil:
-			f.Loop, f.SHA256 = d.Loop.Name, d.SHA256
-		case errors.As(err, &problems):
-			f.OK, f.Problems = false, problems
+		case isDir(path):
+			report.addDirectory(path, candidateOf)
+		case candidateOf != "":
+			d, err := loop.CompileCandidate(candidateOf, path)
+			report.add(path, d, err)
 		default:
-			f.OK, f.Problems = false, []loop.Problem{{File: path, Line: 1, Column: 1, Message: err.Error()}}
+			d, err := loop.CompileFile(path)
+			report.add(path, d, err)
 		}
-		report.OK = report.OK && f.OK
-		report.Files = append(report.Files, f)
 	}
 	return report
+}
+
+// addDirectory adds a directory's loop files and those of the folders of challengers in it, which are called as loops.
+func (r *checkReport) addDirectory(dir, candidateOf string) {
+	if candidateOf != "" {
+		r.add(dir, nil, errors.New("--loop is for files, and this is a directory"))
+		return
+	}
+	folders := []string{dir}
+	challengers := filepath.Join(dir, loop.ChallengerFolder)
+	entries, err := os.ReadDir(challengers)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		r.add(challengers, nil, err)
+	}
+	for _, e := range entries {
+		if folder := filepath.Join(challengers, e.Name()); isDir(folder) {
+			folders = append(folders, folder)
+		}
+	}
+	before := len(r.Files)
+	for _, folder := range folders {
+		found, err := loop.LoadEach(folder)
+		if err != nil {
+			r.add(folder, nil, err)
+		}
+		for _, c := range found {
+			r.add(c.Path, c.Definition, c.Err)
+		}
+	}
+	if len(r.Files) == before {
+		r.add(dir, nil, errors.New("there are no loop files, *.yaml, in this directory"))
+	}
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// add adds what compiling a file came to.
+func (r *checkReport) add(path string, d *learn.Definition, err error) {
+	f := checkedFile{File: path, OK: err == nil, Problems: []loop.Problem{}}
+	var problems loop.Problems
+	switch {
+	case err == nil:
+		f.Loop, f.SHA256 = d.Loop.Name, d.SHA256
+	case errors.As(err, &problems):
+		f.Problems = problems
+	default:
+		f.Problems = []loop.Problem{{File: path, Line: 1, Column: 1, Message: err.Error()}}
+	}
+	r.OK = r.OK && f.OK
+	r.Files = append(r.Files, f)
 }
 
 func (r *checkReport) print(w io.Writer, asJSON bool) error {

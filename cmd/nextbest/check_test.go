@@ -64,8 +64,48 @@ func TestCheckJSONIsOneDocument(t *testing.T) {
 	}
 }
 
+// A directory stands for what the service would find in it.
+func TestCheckOfADirectory(t *testing.T) {
+	dir := t.TempDir()
+	if status, stdout, _ := runCheck(t, dir); status != exitFailed || !strings.Contains(stdout, "there are no loop files") {
+		t.Errorf("an empty directory: exit %d, printed %q", status, stdout)
+	}
+	challengers := filepath.Join(dir, "challengers", "good")
+	if err := os.MkdirAll(challengers, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	deploy(t, dir, "good.yaml", "version: 1\nname: good\nactions: from_request\n")
+	deploy(t, challengers, "bolder.yaml", "version: 1\nname: good\nactions: from_request\n")
+	if status, stdout, stderr := runCheck(t, dir); status != exitDone || stdout != "" || !strings.Contains(stderr, "2 loop file(s)") {
+		t.Errorf("exit %d, printed %q and %q", status, stdout, stderr)
+	}
+	deploy(t, challengers, "other.yaml", "version: 1\nname: other\nactions: from_request\n")
+	status, stdout, _ := runCheck(t, dir)
+	if want := filepath.Join(challengers, "other.yaml") + ":2:7: name"; status != exitFailed || !strings.HasPrefix(stdout, want) {
+		t.Errorf("exit %d, printed %q, want %s", status, stdout, want)
+	}
+}
+
+// A candidate for a loop may be called anything.
+func TestCheckOfACandidate(t *testing.T) {
+	path := writeLoop(t, "candidate.yaml", "version: 1\nname: good\nactions: from_request\n")
+	for _, c := range []struct {
+		args []string
+		want int
+	}{
+		{[]string{path}, exitFailed},
+		{[]string{"--loop", "good", path}, exitDone},
+		{[]string{"--loop", "other", path}, exitFailed},
+		{[]string{"--loop", "good", filepath.Dir(path)}, exitFailed},
+	} {
+		if status, stdout, _ := runCheck(t, c.args...); status != c.want || (stdout == "") != (status == exitDone) {
+			t.Errorf("check %v: exit %d, printed %q", c.args, status, stdout)
+		}
+	}
+}
+
 func TestCheckUsage(t *testing.T) {
-	for _, args := range [][]string{{}, {"--no-such-flag"}, {"--schema", "a.yaml"}} {
+	for _, args := range [][]string{{}, {"--no-such-flag"}, {"--schema", "a.yaml"}, {"--schema", "--loop", "a"}} {
 		if status, stdout, stderr := runCheck(t, args...); status != exitUsage || stdout != "" || stderr == "" {
 			t.Errorf("check %v: exit %d, printed %q and %q", args, status, stdout, stderr)
 		}

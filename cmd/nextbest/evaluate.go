@@ -211,7 +211,7 @@ func (f *evaluateFlags) run(ctx context.Context, stdout, stderr io.Writer) error
 	progress := newEvaluateProgress(stderr)
 	choices.Progress = progress.at
 	document, err := f.document(ctx, choices)
-	progress.done()
+	progress.done(err == nil)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -75,19 +76,15 @@ func (f *evaluateFlags) logRows(ctx context.Context) (report.Rows, func(), error
 func (f *evaluateFlags) candidates() ([]evaluate.Candidate, error) {
 	var out []evaluate.Candidate
 	for _, policy := range f.policies {
-		if !strings.HasSuffix(policy, ".yaml") && !strings.HasSuffix(policy, ".yml") {
-			c, err := evaluate.ParseCandidate(policy)
-			if err != nil {
-				return nil, usageError{fmt.Errorf("--policy: %w", err)}
-			}
-			out = append(out, c)
-			continue
-		}
-		definition, err := loop.CompileCandidate(f.loop, policy)
-		if err != nil {
+		c, err := evaluate.ParseCandidate(f.loop, policy)
+		var problems loop.Problems
+		switch {
+		case errors.As(err, &problems):
 			return nil, err
+		case err != nil:
+			return nil, usageError{fmt.Errorf("--policy: %w", err)}
 		}
-		out = append(out, evaluate.LoopFile(policy, definition))
+		out = append(out, c)
 	}
 	return out, nil
 }
@@ -118,8 +115,12 @@ func (p *evaluateProgress) at(done, total int64) {
 	}
 }
 
-func (p *evaluateProgress) done() {
+// done ends the line: where every row was read, at its end.
+func (p *evaluateProgress) done(all bool) {
 	if p.line != nil {
+		if all && p.seen > 0 {
+			p.at(steps, steps)
+		}
 		p.line.done()
 	}
 }

@@ -137,7 +137,7 @@ func TestEvaluateFailures(t *testing.T) {
 		{"--table x.csv --data y", exitUsage, "either --table FILE or --data DIR is needed"},
 		{"--data y", exitUsage, "--loop says"},
 		{"--data y --loop l", exitUsage, "--policy says"},
-		{"--data y --loop l --policy nobody", exitUsage, "nobody"},
+		{"--data y --loop l --policy nobody", exitUsage, "want online, uniform, baseline, action:ID or action:*, or a loop file"},
 		{"--data nowhere --loop l --policy uniform", exitFailed, "nowhere"},
 		{"--data nowhere --loop l --policy nowhere.yaml", exitFailed, "nowhere.yaml"},
 		{"--table x.csv --loop l", exitUsage, "--loop is for --data"},

@@ -6,14 +6,28 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 )
+
+// serverAddress is where a service that was started with the same environment answers.
+func serverAddress() string {
+	host, port, err := net.SplitHostPort(os.Getenv("HTTP_ADDR"))
+	switch {
+	case err != nil || port == "":
+		host, port = "127.0.0.1", "8080"
+	case host == "" || net.ParseIP(host).IsUnspecified(): // It listens on every address.
+		host = "127.0.0.1"
+	}
+	return envOr("NEXTBEST_SERVER", "http://"+net.JoinHostPort(host, port))
+}
 
 // mostAnswer bounds what is read of an answer.
 const mostAnswer = 64 << 20

@@ -84,7 +84,9 @@ func (d *dsjsonSource) place(e *Error) { e.Line = d.objects.lines.number }
 func (d *dsjsonSource) fields() *layout { return dsjsonLayout() }
 
 // alternatives implements decider.
-func (d *dsjsonSource) alternatives() ([]int, []float64) { return d.actions, d.record.probabilities }
+func (d *dsjsonSource) alternatives() (actionSet, bool) {
+	return actionSet{d.actions, d.record.probabilities}, true
+}
 
 func (d *dsjsonSource) next(s *ope.Sample) error {
 	for {

@@ -14,13 +14,15 @@ import (
 // ndjsonSource reads a JSON object a line. The columns are the names in the first; later objects must have those of them
 // that are read, with values of the same type, and may leave out or add others.
 type ndjsonSource struct {
-	objects *objects
-	layout  *layout
-	cells   *cells
-	columns map[string]int // by name, those that are read
-	types   [fieldCount]jsontext.Kind
-	first   []byte // the first line, until it is read as a row
-	found   [fieldCount]bool
+	objects  *objects
+	layout   *layout
+	cells    *cells
+	columns  map[string]int // by name, those that are read
+	types    [fieldCount]jsontext.Kind
+	first    []byte // the first line, until it is read as a row
+	found    [fieldCount]bool
+	possible *actionSet // nil unless action sets are read
+	listed   [2]bool    // whether the row had actions, and probabilities
 }
 
 func openNDJSON(r io.Reader, options Options, cells *cells) (*ndjsonSource, error) {
@@ -33,7 +35,7 @@ func openNDJSON(r io.Reader, options Options, cells *cells) (*ndjsonSource, erro
 		return j, err
 	}
 	j.first = bytes.Clone(line)
-	header, err := j.header()
+	header, lists, err := j.header()
 	if err != nil {
 		return j, err
 	}
@@ -43,25 +45,31 @@ func openNDJSON(r io.Reader, options Options, cells *cells) (*ndjsonSource, erro
 	for _, w := range j.layout.wants {
 		j.columns[header[w.column]] = w.column
 	}
+	if options.Target != nil && lists == 2 {
+		j.possible = &actionSet{}
+	}
 	return j, nil
 }
 
-// header returns the names in the first object.
-func (j *ndjsonSource) header() (names []string, err error) {
+// header returns the names in the first object, and how many of the columns of action sets are lists in it.
+func (j *ndjsonSource) header() (names []string, lists int, err error) {
 	if err := j.objects.begin(j.first); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for j.objects.more() {
 		name, err := j.objects.name()
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		names = append(names, string(name))
+		if isList := j.objects.json.PeekKind() == '['; isList && isListColumn(name) {
+			lists++
+		}
 		if err := j.objects.skip(); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
-	return names, j.objects.end()
+	return names, lists, j.objects.end()
 }
 
 func (j *ndjsonSource) place(e *Error) { e.Line = j.objects.lines.number }
@@ -75,7 +83,7 @@ func (j *ndjsonSource) next(s *ope.Sample) (err error) {
 			return err
 		}
 	}
-	j.found = [fieldCount]bool{}
+	j.found, j.listed = [fieldCount]bool{}, [2]bool{}
 	if err := j.objects.begin(line); err != nil {
 		return err
 	}
@@ -87,7 +95,10 @@ func (j *ndjsonSource) next(s *ope.Sample) (err error) {
 	if err := j.objects.end(); err != nil {
 		return err
 	}
-	return j.checkFound()
+	if err := j.checkFound(); err != nil || j.possible == nil {
+		return err
+	}
+	return j.possible.check(s, j.layout.given)
 }
 
 // member reads a name and its value.
@@ -98,7 +109,7 @@ func (j *ndjsonSource) member(s *ope.Sample) error {
 	}
 	column, ok := j.columns[string(name)]
 	if !ok {
-		return j.objects.skip()
+		return j.list(name)
 	}
 	value, err := j.objects.value()
 	if err != nil {
@@ -115,6 +126,9 @@ func (j *ndjsonSource) member(s *ope.Sample) error {
 }
 
 func (j *ndjsonSource) checkFound() error {
+	if j.possible != nil && j.listed != [2]bool{true, true} {
+		return fmt.Errorf("want both columns %s and %s, as in the first row", actionsColumn, probabilitiesColumn)
+	}
 	for _, w := range j.layout.wants {
 		if !j.found[w.field] {
 			return j.layout.inColumn(w.field, errMissing)

@@ -18,6 +18,7 @@ type parquetSource struct {
 	layout  *layout
 	cells   *cells
 	columns []*parquetColumn // one for each of layout.wants
+	lists   *parquetLists    // nil unless action sets are read
 	group   int              // the next
 	left    int64            // rows of the present group
 	row     int64            // the last read, from 1
@@ -41,6 +42,9 @@ func openParquet(in *input, options Options, cells *cells) (*parquetSource, erro
 	}
 	if p.layout, err = newLayout(header, options); err != nil {
 		return p, err
+	}
+	if options.Target != nil {
+		p.lists = newParquetLists(p.file.Root())
 	}
 	return p, p.bind()
 }
@@ -105,7 +109,29 @@ func (p *parquetSource) next(s *ope.Sample) error {
 			return p.layout.inColumn(c.field, err)
 		}
 	}
-	return nil
+	if p.lists == nil {
+		return nil
+	}
+	if err := p.lists.next(&p.cells.actions); err != nil {
+		return err
+	}
+	return p.lists.set.check(s, p.layout.given)
+}
+
+// alternatives implements decider.
+func (p *parquetSource) alternatives() (actionSet, bool) {
+	if p.lists == nil {
+		return actionSet{}, false
+	}
+	return p.lists.set, true
+}
+
+// all returns the columns that are read.
+func (p *parquetSource) all() []*parquetColumn {
+	if p.lists == nil {
+		return p.columns
+	}
+	return append(p.columns[:len(p.columns):len(p.columns)], p.lists.columns()...)
 }
 
 // open starts to read the next row group.
@@ -114,7 +140,7 @@ func (p *parquetSource) open() error {
 	p.group++
 	p.left = group.NumRows()
 	p.input.done.Store(p.progress())
-	for _, c := range p.columns {
+	for _, c := range p.all() {
 		c.open(group.ColumnChunks()[c.index])
 	}
 	return nil
@@ -127,7 +153,7 @@ func (p *parquetSource) progress() int64 {
 }
 
 func (p *parquetSource) close() {
-	for _, c := range p.columns {
+	for _, c := range p.all() {
 		c.close()
 	}
 }

@@ -88,6 +88,9 @@ func (c *parquetColumn) next() (parquet.Value, error) {
 	return value, nil
 }
 
+// errFewerValues is what the end of a column comes as.
+var errFewerValues = errors.New("the column has fewer values than there are rows")
+
 // fill reads values, of which there must be more.
 func (c *parquetColumn) fill() error {
 	for {
@@ -104,7 +107,7 @@ func (c *parquetColumn) fill() error {
 		c.release()
 		page, err := c.pages.ReadPage()
 		if err == io.EOF {
-			return errors.New("the column has fewer values than there are rows")
+			return errFewerValues
 		}
 		if err != nil {
 			return err
@@ -121,15 +124,20 @@ func (c *parquetColumn) set(cells *cells, s *ope.Sample, value parquet.Value) er
 	if fields[c.field].kind != name {
 		return cells.number(s, c.field, c.number(value))
 	}
+	return cells.name(s, c.field, c.text(value))
+}
+
+// text returns a value that is a name, valid until the next call of next or text.
+func (c *parquetColumn) text(value parquet.Value) []byte {
 	if value.Kind() == parquet.ByteArray {
-		return cells.name(s, c.field, value.ByteArray())
+		return value.ByteArray()
 	}
 	if c.unsigned {
 		c.digits = strconv.AppendUint(c.digits[:0], natural(value), 10)
 	} else {
 		c.digits = strconv.AppendInt(c.digits[:0], integer(value), 10)
 	}
-	return cells.name(s, c.field, c.digits)
+	return c.digits
 }
 
 func (c *parquetColumn) number(value parquet.Value) float64 {

@@ -11,7 +11,7 @@ type Decision struct {
 	// Served is the name of the action.
 	Served string
 	// Actions are the names of all that could have been served, Probabilities those of the logging policy. Both are nil
-	// where the format does not say: only decision service JSON does.
+	// where the table does not say: decision service JSON does, and columns of lists, actions and probabilities.
 	Actions       []string
 	Probabilities []float64
 }
@@ -59,8 +59,16 @@ func Always(action string) Policy {
 // decider is a source that says which actions could be served.
 type decider interface {
 	source
-	// alternatives returns the numbers of the actions that could be served, and their probabilities.
-	alternatives() ([]int, []float64)
+	// alternatives returns the actions that the last row says could be served, and false where the file does not say in any.
+	alternatives() (actionSet, bool)
+}
+
+// alternatives returns what the source says, if it does.
+func (t *Table) alternatives() (actionSet, bool) {
+	if d, ok := t.source.(decider); ok {
+		return d.alternatives()
+	}
+	return actionSet{}, false
 }
 
 // bindTarget adds to what is given what the evaluated policy says.
@@ -72,7 +80,7 @@ func (t *Table) bindTarget() error {
 		return errors.New("there is no column action, which the evaluated policy needs")
 	}
 	t.given |= ope.HasTarget
-	if _, ok := t.source.(decider); ok {
+	if _, ok := t.alternatives(); ok {
 		t.given |= ope.HasUnsupported
 	}
 	return nil
@@ -82,10 +90,9 @@ func (t *Table) applyTarget(s *ope.Sample) (err error) {
 	d := &t.decision
 	names := t.cells.actions.names
 	d.Served, d.Actions, d.Probabilities = names[s.Action], d.Actions[:0], nil
-	if source, ok := t.source.(decider); ok {
-		var numbers []int
-		numbers, d.Probabilities = source.alternatives()
-		for _, n := range numbers {
+	if set, ok := t.alternatives(); ok {
+		d.Probabilities = set.probabilities
+		for _, n := range set.actions {
 			d.Actions = append(d.Actions, names[n])
 		}
 	}
