@@ -53,7 +53,8 @@ func (c *calibrating) add(action int, inverse float64) {
 const leastServed = 30
 
 // calibration compares what n samples, which stand for so many decisions, were served with their propensities.
-func (c *calibrating) calibration(n, stands float64) Calibration {
+// Standard errors are those of independent samples times the root of the design effect of the weights.
+func (c *calibrating) calibration(n, stands, effect float64) Calibration {
 	out := Calibration{Excess: math.NaN(), ExcessAction: -1}
 	for i, a := range c.actions {
 		if a.n == 0 {
@@ -62,7 +63,7 @@ func (c *calibrating) calibration(n, stands float64) Calibration {
 		one := ActionCalibration{Action: i, N: a.n, Mean: a.sum / stands, Z: math.NaN()}
 		if a.n >= leastServed {
 			variance := (a.square/n - (a.sum/n)*(a.sum/n)) * n
-			one.Z = standardised(one.Mean-1, math.Sqrt(max(variance, 0))/stands)
+			one.Z = standardised(one.Mean-1, math.Sqrt(max(variance, 0)*effect)/stands)
 			if !(one.Z <= out.Excess) {
 				out.Excess, out.ExcessAction = one.Z, i
 			}

@@ -20,8 +20,9 @@ type Diagnostics struct {
 	LeastPropensity float64
 	// Unsupported is the mean probability that the policy gives to actions that could not be logged, NaN where unknown.
 	Unsupported float64
-	// Units is how many different units there are, at least: DefaultGroups at most. NaN where they are not known.
-	Units float64
+	// Units is how many different units there are, DefaultGroups at most, and EffectiveUnits how many of equal weight would
+	// say as much, (Σ w_u)² / Σ w_u². NaN where there are none.
+	Units, EffectiveUnits float64
 	// MeanKept is the mean probability with which a decision was kept.
 	MeanKept float64
 	// Logger is the logging policy evaluated on itself: weight 1 everywhere, so its value is the mean reward.
@@ -43,22 +44,33 @@ type diagnosing struct {
 	n, zero     float64
 	sum, square float64 // of w/kept
 	most, least float64
+	lightest    float64 // weight
+	model       float64 // Σ of q_π/kept
 	unsupported float64
 	supported   float64 // Σ w·r/kept
 	expected    float64 // Σ of the expected squares of w/kept
 	spread      weightHistogram
 	drift       drifting
 	calibration calibrating
+
+	// Sums over units, where there are any, and otherwise empty.
+	weightsOfUnits, rewardsOfUnits Groups
 }
 
 func newDiagnosing(given Columns) *diagnosing {
-	return &diagnosing{given: given, least: math.Inf(1), drift: newDrifting(), calibration: newCalibrating()}
+	return &diagnosing{given: given, least: math.Inf(1), lightest: math.Inf(1), drift: newDrifting(), calibration: newCalibrating()}
 }
 
-// add takes a sample that has been checked; stands is 1 over the probability with which it was kept.
-func (d *diagnosing) add(s *Sample, stands float64) {
+// add takes a sample that has been checked.
+func (d *diagnosing) add(s *Sample, at place) {
+	stands := at.stands
 	d.n++
-	d.rewards.Add(Terms{Count: stands, Ratio: s.Reward * stands, Weight: stands})
+	rewards := Terms{Count: stands, Ratio: s.Reward * stands, Weight: stands}
+	d.rewards.Add(rewards)
+	if at.group >= 0 {
+		d.rewardsOfUnits.AddUnit(at.group, rewards)
+	}
+	d.model += s.QTarget * stands
 	d.drift.add(s.Reward)
 	if d.given.Has(HasUnsupported) {
 		d.unsupported += s.Unsupported * stands
@@ -73,12 +85,17 @@ func (d *diagnosing) add(s *Sample, stands float64) {
 	if d.given.Has(HasTarget) {
 		d.expected += s.ExpectedSquare * stands * stands
 		d.supported += s.weight() * stands * s.Reward
-		d.addWeight(s.weight()*stands, stands)
+		d.addWeight(s.weight()*stands, at)
 	}
 }
 
-func (d *diagnosing) addWeight(w, stands float64) {
-	d.weights.Add(Terms{Count: stands, Ratio: w, Weight: stands})
+func (d *diagnosing) addWeight(w float64, at place) {
+	weights := Terms{Count: at.stands, Ratio: w, Weight: at.stands}
+	d.weights.Add(weights)
+	if at.group >= 0 {
+		d.weightsOfUnits.AddUnit(at.group, weights)
+	}
+	d.lightest = min(d.lightest, w)
 	d.sum += w
 	d.square += w * w
 	d.most = max(d.most, w)
@@ -91,13 +108,15 @@ func (d *diagnosing) addWeight(w, stands float64) {
 // diagnostics sums up what was added. Alpha is that of the logger's interval.
 func (d *diagnosing) diagnostics(alpha float64) Diagnostics {
 	d.rewards.Flush()
+	d.weights.Flush()
 	out := Diagnostics{
 		N: d.n, Stands: d.rewards.Mean[weight] * d.n, MeanKept: 1 / d.rewards.Mean[weight],
 		EffectiveSample: math.NaN(), ExpectedEffective: math.NaN(), MostWeight: math.NaN(), NoWeight: math.NaN(), TopWeight: math.NaN(),
 		MeanWeight: math.NaN(), MeanWeightError: math.NaN(), MeanWeightZ: math.NaN(),
 		LeastPropensity: math.NaN(), Unsupported: math.NaN(),
-		Logger: selfEvaluation(&d.rewards, alpha), RewardLeast: math.NaN(), RewardMost: math.NaN(),
-		Drift: d.drift.drift(), Calibration: d.calibration.calibration(d.n, d.rewards.Mean[weight]*d.n),
+		Units: math.NaN(), EffectiveUnits: math.NaN(),
+		Logger: selfEvaluation(&d.rewards, d.rewardsOfUnits.or(&d.rewards), alpha), RewardLeast: math.NaN(), RewardMost: math.NaN(),
+		Drift: d.drift.drift(designEffect(&d.rewards, &d.rewardsOfUnits)), Calibration: d.calibration.calibration(d.n, d.rewards.Mean[weight]*d.n, designEffect(&d.weights, &d.weightsOfUnits)),
 	}
 	if d.n == 0 {
 		out.Stands, out.MeanKept = 0, math.NaN()
@@ -117,7 +136,9 @@ func (d *diagnosing) diagnostics(alpha float64) Diagnostics {
 }
 
 func (d *diagnosing) describeWeights(out *Diagnostics) {
-	d.weights.Flush()
+	if d.given.Has(HasUnit) {
+		out.Units, out.EffectiveUnits = float64(len(d.weightsOfUnits.Sums)), d.weightsOfUnits.effective()
+	}
 	out.MostWeight, out.NoWeight, out.TopWeight = d.most, d.zero/d.n, d.spread.top(0.01*d.n)
 	out.EffectiveSample = 0
 	if d.square > 0 {
@@ -127,7 +148,7 @@ func (d *diagnosing) describeWeights(out *Diagnostics) {
 		out.ExpectedEffective = out.Stands * (out.Stands / d.expected)
 	}
 	out.MeanWeight = d.weights.Value(true)
-	out.MeanWeightError = math.Sqrt(d.weights.Variance(true))
+	out.MeanWeightError = math.Sqrt(d.weightsOfUnits.or(&d.weights).Variance(true))
 	out.MeanWeightZ = standardised(out.MeanWeight-1, out.MeanWeightError)
 }
 
@@ -150,14 +171,22 @@ func standardised(difference, standardError float64) float64 {
 	return difference / standardError
 }
 
-// selfEvaluation is the value of the logging policy, whose weights are 1.
-func selfEvaluation(rewards *Moments, alpha float64) Estimate {
+// seen is what intervals need of the diagnostics.
+func (d *diagnosing) seen(of *Diagnostics, rewards Range) seen {
+	return seen{
+		effective: of.Effective(), rewards: rewards, heavy: d.square / d.sum, light: d.lightest,
+		model: d.model / of.Stands,
+	}
+}
+
+// selfEvaluation is the value of the logging policy, whose weights are 1, with the spread of units where there are any.
+func selfEvaluation(rewards, spread *Moments, alpha float64) Estimate {
 	e := Estimate{Name: "online", Value: math.NaN(), Lower: math.Inf(-1), Upper: math.Inf(1), Lambda: math.NaN()}
 	if rewards.N == 0 {
 		return e
 	}
-	e.Value, e.StandardError = rewards.Value(true), math.Sqrt(rewards.Variance(true))
-	i := Delta(rewards, true, alpha)
+	e.Value, e.StandardError = rewards.Value(true), math.Sqrt(spread.Variance(true))
+	i := Delta(spread, true, alpha)
 	e.Lower, e.Upper, e.Interval = i.Lower, i.Upper, i.Method
 	return e
 }

@@ -61,7 +61,8 @@ func (d *drifting) open() {
 	d.used, d.size = driftParts/2+1, 2*d.size
 }
 
-func (d *drifting) drift() Drift {
+// drift sums up, with variances that are so many times those of independent samples.
+func (d *drifting) drift(effect float64) Drift {
 	join := (d.used + driftShown - 1) / driftShown
 	var joined []moments2
 	for i := range d.used {
@@ -70,10 +71,10 @@ func (d *drifting) drift() Drift {
 		}
 		joined[len(joined)-1].merge(&d.parts[i])
 	}
-	out := Drift{P: heterogeneity(joined)}
+	out := Drift{P: heterogeneity(joined, effect)}
 	for _, m := range joined {
 		if m.n > 0 {
-			out.Parts = append(out.Parts, DriftPart{N: m.n, Mean: m.mean, StandardError: math.Sqrt(m.variance() / m.n)})
+			out.Parts = append(out.Parts, DriftPart{N: m.n, Mean: m.mean, StandardError: math.Sqrt(effect * m.variance() / m.n)})
 		}
 	}
 	return out
@@ -84,7 +85,7 @@ const leastPartSize = 30
 
 // heterogeneity returns the P of Drift, with the variance pooled over the parts: a part without any reward has none of its
 // own.
-func heterogeneity(parts []moments2) float64 {
+func heterogeneity(parts []moments2, effect float64) float64 {
 	var all moments2
 	within, tested := 0.0, 0.0
 	for i := range parts {
@@ -99,7 +100,7 @@ func heterogeneity(parts []moments2) float64 {
 		return math.NaN()
 	}
 	between := all.square - within
-	return distuv.ChiSquared{K: tested - 1}.Survival(between / (within / (all.n - tested)))
+	return distuv.ChiSquared{K: tested - 1}.Survival(between / (effect * within / (all.n - tested)))
 }
 
 // moments2 are the count, mean and sum of squared deviations of numbers (Welford, 1962).

@@ -147,7 +147,7 @@ func (e *Evaluation) Add(s *Sample) error {
 	if e.given.Has(HasUnit) {
 		at.group = e.units.Group(s.Unit)
 	}
-	e.diagnosis.add(s, at.stands)
+	e.diagnosis.add(s, at)
 	for _, t := range e.tallies {
 		t.add(s, at)
 	}
@@ -164,6 +164,8 @@ type Known struct {
 	Censored, NotServed float64
 	// StoodIn counts the decisions, censored ones included, in which the policy could not do what it is for, so that another had to stand in.
 	StoodIn float64
+	// Damaged counts places of the log that could not be read.
+	Damaged float64
 	// Unmet are actions that the policy might serve and that no decision could: what it would do with them is not in its
 	// probabilities.
 	Unmet []string
@@ -175,12 +177,8 @@ type Known struct {
 // Result sums up what was added; more may be added after it.
 func (e *Evaluation) Result(known Known) Result {
 	r := Result{Diagnostics: e.diagnosis.diagnostics(e.options.Alpha)}
-	r.Diagnostics.Units = math.NaN()
-	if e.given.Has(HasUnit) {
-		r.Diagnostics.Units = float64(len(e.units.groups))
-	}
 	r.Diagnostics.Known = known
-	of := seen{r.Diagnostics.Effective(), e.rewards(&r.Diagnostics)}
+	of := e.diagnosis.seen(&r.Diagnostics, e.rewards(&r.Diagnostics))
 	for _, t := range e.tallies {
 		r.Estimates = append(r.Estimates, t.estimate(of))
 	}
@@ -199,7 +197,7 @@ func (e *Evaluation) gains(of seen) (gain, sequence Estimate) {
 	}
 	gain = e.gain.value(e.gain.name())
 	sequence = gain
-	sequence.set(e.gain.interval(BySequence, of))
+	sequence.set(e.gain.gainSequence(of))
 	if e.options.Method.always() { // Who looks often has no use for the other, which may be resampled.
 		return sequence, sequence
 	}

@@ -166,7 +166,7 @@ func TestDriftIsTold(t *testing.T) {
 			}
 			d.add(reward)
 		}
-		got := d.drift()
+		got := d.drift(1)
 		n := 0.0
 		for _, p := range got.Parts {
 			n += p.N
@@ -259,7 +259,7 @@ func BenchmarkAdd(b *testing.B) {
 // One user, or two, cannot say what chance does, however many decisions they made.
 func TestFewUnitsAreRefused(t *testing.T) {
 	w := coin{pays: [2]float64{0.1, 0.3}, logged: 0.2, target: 0.9}
-	for _, units := range []uint64{1, 2, leastUnits} {
+	for _, units := range []uint64{1, 2, 2 * leastUnits} {
 		rng := rand.New(rand.NewPCG(17, 17))
 		r := evaluate(t, basic|HasUnit, "snips", Options{}, draws(w, 17, 3000, func(s *Sample) { s.Unit = rng.Uint64N(units) }))
 		if r.Verdict.Answers != (units >= leastUnits) {

@@ -82,6 +82,9 @@ func (s *sums) follow(x *Sample, at place) {
 type seen struct {
 	effective float64 // number of samples, by Kish
 	rewards   Range
+	// heavy is the mean weight under the evaluated policy, Σw²/Σw, light the least seen, and model the mean of q_π; NaN where
+	// there are none.
+	heavy, light, model float64
 }
 
 // interval computes that of a method; everything where the method is not for this estimator.
@@ -97,8 +100,11 @@ func (s *sums) interval(m Method, of seen) Interval {
 		s.moments.Flush()
 		return DeltaSequence(s.moments, s.estimator.SelfNormalised(), alpha, tightestAt)
 	case ByLikelihood:
-		if s.likelihood == nil {
+		switch {
+		case s.likelihood == nil:
 			return everything("none: cressie_read is of ips, snips and dr")
+		case s.dependent(s.spread()):
+			return everything("none: cressie_read takes decisions for independent, and those of a unit are not")
 		}
 		return s.likelihood.Interval(alpha)
 	case ByGammaSequence:
@@ -140,19 +146,34 @@ const mostDesignEffect = 1.1
 // design effect).
 func (s *sums) dependent(units *Moments) bool {
 	ratio := s.estimator.SelfNormalised()
-	return s.units && units.Variance(ratio) > mostDesignEffect*s.moments.Variance(ratio)
+	return s.units && !(units.Variance(ratio) <= mostDesignEffect*s.moments.Variance(ratio))
 }
 
 // gain is the interval of a difference to the logging policy. Like an estimate, it is resampled where the effective sample
 // is small; otherwise the delta method does: a difference is of no known range.
 func (s *sums) gain(of seen) Interval {
+	spread := s.spread()
+	delta := func(m *Moments) Interval { return Delta(m, s.estimator.SelfNormalised(), s.options.Alpha) }
+	usual := delta(spread)
 	if of.effective < FewEffective {
 		e := Evidence{Effective: of.effective}
-		return s.bootstrapped(e.BootstrapAlpha(s.options.Alpha))
+		usual = s.bootstrapped(e.BootstrapAlpha(s.options.Alpha))
 	}
-	return Delta(s.spread(), s.estimator.SelfNormalised(), s.options.Alpha)
+	return s.reckonUnseen(usual, spread, of, delta)
+}
+
+// gainSequence is the same at all times.
+func (s *sums) gainSequence(of seen) Interval {
+	sequence := func(m *Moments) Interval {
+		return DeltaSequence(m, s.estimator.SelfNormalised(), s.options.Alpha, tightestAt)
+	}
+	s.moments.Flush() // Of samples, not of units: the draws are independent, which is what the sequence rests on.
+	return s.reckonUnseen(sequence(s.moments), s.moments, of, sequence)
 }
 
 func (s *sums) bootstrapped(alpha float64) Interval {
+	if float64(s.options.Bootstrap.Rounds)*alpha < 2 {
+		return everything("ratio_bootstrap") // Too few rounds for such a tail.
+	}
 	return s.options.Bootstrap.Intervals([]*Groups{s.grouped}, []bool{s.estimator.SelfNormalised()}, alpha)[0]
 }

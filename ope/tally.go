@@ -29,7 +29,7 @@ func (e *Evaluation) newTally(spec Spec) tally {
 		return e.newTuned(spec)
 	case spec.Weighted != nil:
 		of := *spec.Weighted
-		return &weightedLoggers{spec.Name, &of, e.options.Alpha, e.options.Method}
+		return &weightedLoggers{spec.Name, &of, e.options.Alpha, e.options.Method, e.given.Has(HasUnit)}
 	}
 	return &constant{spec.Name, e.newSums(spec.Estimator)}
 }
@@ -95,6 +95,7 @@ type weightedLoggers struct {
 	of     *MultiWeighted
 	alpha  float64
 	method Method
+	units  bool
 }
 
 func (w *weightedLoggers) add(s *Sample, at place) { w.of.Add(s, at.stands) }
@@ -103,9 +104,12 @@ func (w *weightedLoggers) estimate(seen) Estimate {
 	out := Estimate{
 		Name: w.name, Value: w.of.Value(), StandardError: math.Sqrt(w.of.Variance()), Lambda: math.NaN(),
 	}
-	if w.method == Default || w.method == ByDelta {
+	switch {
+	case w.units:
+		out.set(everything("none: decisions of a unit depend on each other"))
+	case w.method == Default || w.method == ByDelta:
 		out.set(around(out.Value, normalQuantile(1-w.alpha/2)*out.StandardError, "delta"))
-	} else {
+	default:
 		out.set(everything("none: " + string(w.method) + " is not of weighted loggers"))
 	}
 	return out

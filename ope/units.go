@@ -42,3 +42,29 @@ func (g *Groups) Moments() *Moments {
 	m.Flush()
 	return &m
 }
+
+// or returns the moments of the groups' sums where there are groups, else those of samples, which must be flushed.
+func (g *Groups) or(samples *Moments) *Moments {
+	if len(g.Sums) == 0 {
+		return samples
+	}
+	return g.Moments()
+}
+
+// effective returns how many groups of equal ratio sums would say as much, (Σ s)² / Σ s² (Kish, 1965).
+func (g *Groups) effective() float64 {
+	var sum, square float64
+	for _, t := range g.Sums {
+		sum += t.Ratio
+		square += t.Ratio * t.Ratio
+	}
+	return sum * (sum / square)
+}
+
+// designEffect is by how much the variance of a ratio grows as samples of a unit depend on each other; at least 1 (Kish, 1965).
+func designEffect(samples *Moments, units *Groups) float64 {
+	if len(units.Sums) == 0 || !(samples.Variance(true) > 0) {
+		return 1
+	}
+	return max(1, units.Moments().Variance(true)/samples.Variance(true))
+}

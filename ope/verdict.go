@@ -31,7 +31,7 @@ const (
 	leastEffectiveShare = 0.01
 	// leastUnits is how many units there must be: the variance of sums over fewer is not known (Cameron, Miller, A
 	// practitioner's guide to cluster-robust inference, 2015, section VI).
-	leastUnits = 30
+	leastUnits = 50
 	// mostTopWeight is how much of the weight the heaviest 1% of samples may hold.
 	mostTopWeight = 0.5
 	// mostUnsupported is how much of the policy may be on actions that the log cannot show.
@@ -87,6 +87,9 @@ func (v *Verdict) judgeSupport(d *Diagnostics, supported, least, most float64) {
 }
 
 func (v *Verdict) judgeWeights(d *Diagnostics) {
+	if math.IsNaN(d.EffectiveSample) || math.IsNaN(d.MeanWeight) {
+		v.refuse("The weights are not numbers that can be summed up.")
+	}
 	if d.StoodIn >= d.N+d.Censored {
 		v.refuse("The policy could not do what it is for in any decision, such as serve an action that was never possible: " +
 			"these are the values of what stood in for it.")
@@ -114,8 +117,9 @@ func (v *Verdict) judgeEffective(d *Diagnostics) {
 	if effective < d.EffectiveSample {
 		kind = "effective sample that the two policies make expect (the log happened to show fewer heavy weights)"
 	}
-	if d.Units < leastUnits {
-		v.refuse("All decisions are of %.0f units, such as users: between so few, chance cannot be told from what they are.", d.Units)
+	if d.EffectiveUnits < leastUnits {
+		v.refuse("The decisions are of %.0f units, such as users, which say as much as %.1f of equal weight, under %d: between so "+
+			"few, chance cannot be told from what they are.", d.Units, d.EffectiveUnits, leastUnits)
 	}
 	switch {
 	case effective < leastEffective:
@@ -166,6 +170,10 @@ func advice(v *Verdict, d *Diagnostics) string {
 
 func (v *Verdict) warn(d *Diagnostics) {
 	add := func(format string, args ...any) { v.Warnings = append(v.Warnings, fmt.Sprintf(format, args...)) }
+	if d.Damaged > 0 {
+		add("The log is damaged in %.0f places: decisions and rewards that were there are not in these numbers, and a lost reward "+
+			"counts as none.", d.Damaged)
+	}
 	if d.Drift.P < leastDriftP {
 		add("Rewards moved over the log (p = %.2g): the value is that of the logged period, not of tomorrow.", d.Drift.P)
 	}

@@ -77,6 +77,7 @@ func diagnosticsOf(d *report.Diagnostics) *nextbestv1.EvaluationDiagnostics {
 		Top_1PercentWeight: d.TopWeight, MinPropensity: d.LeastPropensity, Unsupported: d.Unsupported,
 		KeepProbability: d.MeanKept, Censored: d.Censored, CensoredShare: d.CensoredShare, NotServed: d.NotServed,
 		Logger: estimateOf(&d.Logger), RewardDriftP: d.DriftP, StoodIn: d.StoodIn, UnmetActions: d.Unmet, Units: d.Units,
+		EffectiveUnits: d.EffectiveUnits, Damaged: d.Damaged,
 	}
 	for _, p := range d.Drift {
 		m.RewardDrift = append(m.RewardDrift, &nextbestv1.DriftPart{N: p.N, Mean: p.Mean, StandardError: p.StandardError})

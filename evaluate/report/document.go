@@ -96,6 +96,8 @@ type Diagnostics struct {
 	Unsupported     *float64            `json:"unsupported"`
 	Unmet           []string            `json:"unmet_actions,omitempty"` // that the policy has and no decision could serve
 	Units           *float64            `json:"units,omitempty"`
+	EffectiveUnits  *float64            `json:"effective_units,omitempty"`
+	Damaged         float64             `json:"damaged,omitempty"` // places of the log
 	MeanKept        *float64            `json:"keep_probability"`
 	Censored        float64             `json:"censored"`
 	CensoredShare   *float64            `json:"censored_share"`
@@ -181,7 +183,7 @@ func diagnostics(d *ope.Diagnostics, actions []string) Diagnostics {
 		MeanWeight: finite(d.MeanWeight), MeanWeightError: finite(d.MeanWeightError), MeanWeightZ: finite(d.MeanWeightZ),
 		NoWeight: finite(d.NoWeight), TopWeight: finite(d.TopWeight), LeastPropensity: finite(d.LeastPropensity),
 		Unsupported: finite(d.Unsupported), MeanKept: finite(d.MeanKept), Censored: d.Censored, NotServed: d.NotServed, StoodIn: d.StoodIn,
-		Unmet: d.Unmet, Units: finite(d.Units),
+		Unmet: d.Unmet, Units: finite(d.Units), EffectiveUnits: finite(d.EffectiveUnits), Damaged: d.Damaged,
 		CensoredShare: finite(d.Censored / (d.N + d.Censored)), Logger: estimate(&d.Logger), DriftP: finite(d.Drift.P),
 	}
 	for _, p := range d.Drift.Parts {

@@ -85,7 +85,7 @@ func (r *LogRows) Describe() (Source, []ope.Known) {
 	for i := range known {
 		known[i] = ope.Known{
 			Censored: float64(counts.Open), NotServed: notServed, CalibrationZ: calibration.Z,
-			StoodIn: float64(counts.Candidates[i].StoodIn), Unmet: counts.Candidates[i].Unmet,
+			StoodIn: float64(counts.Candidates[i].StoodIn), Damaged: float64(counts.Damaged), Unmet: counts.Candidates[i].Unmet,
 		}
 	}
 	return s, known

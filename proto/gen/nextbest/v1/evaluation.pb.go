@@ -1220,7 +1220,11 @@ type EvaluationDiagnostics struct {
 	// Decisions in which the policy could not do what it is for, so that another stood in.
 	StoodIn float64 `protobuf:"fixed64,22,opt,name=stood_in,json=stoodIn,proto3" json:"stood_in,omitempty"`
 	// Different units, such as users, 16384 at most.
-	Units         *float64 `protobuf:"fixed64,23,opt,name=units,proto3,oneof" json:"units,omitempty"`
+	Units *float64 `protobuf:"fixed64,23,opt,name=units,proto3,oneof" json:"units,omitempty"`
+	// How many units of equal weight would say as much.
+	EffectiveUnits *float64 `protobuf:"fixed64,24,opt,name=effective_units,json=effectiveUnits,proto3,oneof" json:"effective_units,omitempty"`
+	// Places of the log that could not be read.
+	Damaged       float64 `protobuf:"fixed64,25,opt,name=damaged,proto3" json:"damaged,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1412,6 +1416,20 @@ func (x *EvaluationDiagnostics) GetStoodIn() float64 {
 func (x *EvaluationDiagnostics) GetUnits() float64 {
 	if x != nil && x.Units != nil {
 		return *x.Units
+	}
+	return 0
+}
+
+func (x *EvaluationDiagnostics) GetEffectiveUnits() float64 {
+	if x != nil && x.EffectiveUnits != nil {
+		return *x.EffectiveUnits
+	}
+	return 0
+}
+
+func (x *EvaluationDiagnostics) GetDamaged() float64 {
+	if x != nil {
+		return x.Damaged
 	}
 	return 0
 }
@@ -1758,7 +1776,7 @@ const file_nextbest_v1_evaluation_proto_rawDesc = "" +
 	"\x06_lowerB\b\n" +
 	"\x06_upperB\x11\n" +
 	"\x0f_standard_errorB\t\n" +
-	"\a_lambda\"\x96\n" +
+	"\a_lambda\"\xf2\n" +
 	"\n" +
 	"\x15EvaluationDiagnostics\x12\f\n" +
 	"\x01n\x18\x01 \x01(\x01R\x01n\x12\x1d\n" +
@@ -1789,7 +1807,9 @@ const file_nextbest_v1_evaluation_proto_rawDesc = "" +
 	"\vcalibration\x18\x14 \x03(\v2\x1e.nextbest.v1.ActionCalibrationR\vcalibration\x12?\n" +
 	"\x19expected_effective_sample\x18\x15 \x01(\x01H\fR\x17expectedEffectiveSample\x88\x01\x01\x12\x19\n" +
 	"\bstood_in\x18\x16 \x01(\x01R\astoodIn\x12\x19\n" +
-	"\x05units\x18\x17 \x01(\x01H\rR\x05units\x88\x01\x01B\x13\n" +
+	"\x05units\x18\x17 \x01(\x01H\rR\x05units\x88\x01\x01\x12,\n" +
+	"\x0feffective_units\x18\x18 \x01(\x01H\x0eR\x0eeffectiveUnits\x88\x01\x01\x12\x18\n" +
+	"\adamaged\x18\x19 \x01(\x01R\adamagedB\x13\n" +
 	"\x11_effective_sampleB\r\n" +
 	"\v_max_weightB\x0e\n" +
 	"\f_mean_weightB\x1d\n" +
@@ -1803,7 +1823,8 @@ const file_nextbest_v1_evaluation_proto_rawDesc = "" +
 	"\x0f_censored_shareB\x11\n" +
 	"\x0f_reward_drift_pB\x1c\n" +
 	"\x1a_expected_effective_sampleB\b\n" +
-	"\x06_units\"z\n" +
+	"\x06_unitsB\x12\n" +
+	"\x10_effective_units\"z\n" +
 	"\tDriftPart\x12\f\n" +
 	"\x01n\x18\x01 \x01(\x01R\x01n\x12\x17\n" +
 	"\x04mean\x18\x02 \x01(\x01H\x00R\x04mean\x88\x01\x01\x12*\n" +
