@@ -157,8 +157,8 @@ func (c *contest) watched() ope.Columns {
 	return columns &^ ope.HasModel
 }
 
-// row takes a row of samples, one per entrant.
-func (c *contest) row(r *evaluate.Row) {
+// row takes a row of samples, one per entrant. unmet returns the actions that an entrant has and no decision could serve.
+func (c *contest) row(r *evaluate.Row, unmet func(entrant int) []string) {
 	if r.Snapshot < c.from {
 		return
 	}
@@ -166,10 +166,10 @@ func (c *contest) row(r *evaluate.Row) {
 	for i, e := range c.entrants {
 		s := &r.Samples[i]
 		if e.gain != nil && r.Decision > e.since && e.definition.SHA256 != c.inForce {
-			c.note(e.gain.add(s))
+			c.note(e.gain.add(s, func() []string { return unmet(i) }))
 		}
 		if recall != nil && e.definition.SHA256 == c.displaced {
-			c.note(recall.add(c.watchedSample(*s, r)))
+			c.note(recall.add(c.watchedSample(*s, r), nil))
 			recall = nil // A second file of the same text says the same.
 		}
 	}

@@ -26,12 +26,17 @@ func newGain(given ope.Columns, alpha float64) *gain {
 	return &gain{evaluation: e, evidence: nothing()}
 }
 
-func (g *gain) add(s *ope.Sample) error {
+// add takes a sample. unmet returns the actions that the policy has and no decision could serve; nil returns none.
+func (g *gain) add(s *ope.Sample, unmet func() []string) error {
 	if err := g.evaluation.Add(s); err != nil {
 		return err
 	}
 	if g.added++; g.added%lookEvery == 0 {
-		r := g.evaluation.Result(ope.Known{})
+		known := ope.Known{}
+		if unmet != nil {
+			known.Unmet = unmet()
+		}
+		r := g.evaluation.Result(known)
 		g.evidence = evidenceOf(&r)
 	}
 	return nil

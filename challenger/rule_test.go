@@ -34,7 +34,7 @@ func (w *arms) path(seed uint64, events, every int, spec *learn.PromotionSpec) (
 	q := learned{}
 	for i := 1; i <= events; i++ {
 		s := w.event(rng, &q)
-		if err := errors.Join(own.add(&s), metric.add(&s)); err != nil {
+		if err := errors.Join(own.add(&s, nil), metric.add(&s, nil)); err != nil {
 			panic(err)
 		}
 		first(&out.promoted, i, mayPromote(spec, &own.evidence))

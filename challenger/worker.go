@@ -132,7 +132,7 @@ func (f *following) run(ctx context.Context, candidates []evaluate.Candidate) er
 		row, err := log.Next(ctx)
 		switch {
 		case err == nil:
-			f.contest.row(&row)
+			f.contest.row(&row, func(entrant int) []string { return log.Counts().Candidates[entrant].Unmet })
 			err = f.look(ctx)
 		case errors.Is(err, io.EOF):
 			f.caughtUp = true

@@ -51,7 +51,10 @@ func (b Bootstrap) Values(groups []*Groups, selfNormalised []bool) [][]float64 {
 // Intervals returns the percentile intervals that miss with probability alpha.
 func (b Bootstrap) Intervals(groups []*Groups, selfNormalised []bool, alpha float64) []Interval {
 	var intervals []Interval
-	for _, values := range b.Values(groups, selfNormalised) {
+	for e, values := range b.Values(groups, selfNormalised) {
+		if len(groups[e].Sums) < 2 { // One group drawn again is the same.
+			values = nil
+		}
 		intervals = append(intervals, percentileInterval(values, alpha, "ratio_bootstrap"))
 	}
 	return intervals

@@ -20,6 +20,8 @@ type Diagnostics struct {
 	LeastPropensity float64
 	// Unsupported is the mean probability that the policy gives to actions that could not be logged, NaN where unknown.
 	Unsupported float64
+	// Units is how many different units there are, at least: DefaultGroups at most. NaN where they are not known.
+	Units float64
 	// MeanKept is the mean probability with which a decision was kept.
 	MeanKept float64
 	// Logger is the logging policy evaluated on itself: weight 1 everywhere, so its value is the mean reward.

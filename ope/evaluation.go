@@ -33,6 +33,9 @@ const (
 	ByGammaSequence Method = "gamma_exponential"
 )
 
+// always reports whether intervals of the method may be looked at at all times.
+func (m Method) always() bool { return m == BySequence || m == ByGammaSequence }
+
 // Methods are all methods but the default.
 func Methods() []Method {
 	return []Method{ByDelta, Resampled, ByLikelihood, BySequence, ByGammaSequence}
@@ -161,6 +164,9 @@ type Known struct {
 	Censored, NotServed float64
 	// StoodIn counts the decisions, censored ones included, in which the policy could not do what it is for, so that another had to stand in.
 	StoodIn float64
+	// Unmet are actions that the policy might serve and that no decision could: what it would do with them is not in its
+	// probabilities.
+	Unmet []string
 	// CalibrationZ is how many standard deviations the served actions' probabilities are away from what the logged
 	// distributions make expect: 0 where those are not known.
 	CalibrationZ float64
@@ -169,6 +175,10 @@ type Known struct {
 // Result sums up what was added; more may be added after it.
 func (e *Evaluation) Result(known Known) Result {
 	r := Result{Diagnostics: e.diagnosis.diagnostics(e.options.Alpha)}
+	r.Diagnostics.Units = math.NaN()
+	if e.given.Has(HasUnit) {
+		r.Diagnostics.Units = float64(len(e.units.groups))
+	}
 	r.Diagnostics.Known = known
 	of := seen{r.Diagnostics.Effective(), e.rewards(&r.Diagnostics)}
 	for _, t := range e.tallies {
@@ -190,7 +200,7 @@ func (e *Evaluation) gains(of seen) (gain, sequence Estimate) {
 	gain = e.gain.value(e.gain.name())
 	sequence = gain
 	sequence.set(e.gain.interval(BySequence, of))
-	if e.options.Method == BySequence { // Who looks often has no use for the other, which may be resampled.
+	if e.options.Method.always() { // Who looks often has no use for the other, which may be resampled.
 		return sequence, sequence
 	}
 	gain.set(e.gain.gain(of))

@@ -255,3 +255,56 @@ func BenchmarkAdd(b *testing.B) {
 		})
 	}
 }
+
+// One user, or two, cannot say what chance does, however many decisions they made.
+func TestFewUnitsAreRefused(t *testing.T) {
+	w := coin{pays: [2]float64{0.1, 0.3}, logged: 0.2, target: 0.9}
+	for _, units := range []uint64{1, 2, leastUnits} {
+		rng := rand.New(rand.NewPCG(17, 17))
+		r := evaluate(t, basic|HasUnit, "snips", Options{}, draws(w, 17, 3000, func(s *Sample) { s.Unit = rng.Uint64N(units) }))
+		if r.Verdict.Answers != (units >= leastUnits) {
+			t.Errorf("%d units: %+v", units, r.Verdict)
+		}
+		if units == 1 && r.Gain.Lower > math.Inf(-1) {
+			t.Errorf("one unit has a gain from %v", r.Gain.Lower)
+		}
+	}
+}
+
+// A sequence rests on independent draws: that each sample has a unit of its own, or that all share one, changes nothing.
+func TestSequencesAreOfSamples(t *testing.T) {
+	w := coin{pays: [2]float64{0.1, 0.3}, logged: 0.2, target: 0.9}
+	want := evaluate(t, basic, "ips,snips", Options{Method: BySequence}, draws(w, 18, 40_000, nil))
+	unit := uint64(0)
+	got := evaluate(t, basic|HasUnit, "ips,snips", Options{Method: BySequence}, draws(w, 18, 40_000, func(s *Sample) {
+		unit++
+		s.Unit = unit / 2
+	}))
+	for i := range want.Estimates {
+		if want.Estimates[i].Lower != got.Estimates[i].Lower {
+			t.Errorf("%s: from %v, with units from %v", want.Estimates[i].Name, want.Estimates[i].Lower, got.Estimates[i].Lower)
+		}
+	}
+	if got.Gain.Lower != got.GainSequence.Lower || got.GainSequence.Lower != want.GainSequence.Lower {
+		t.Errorf("gain %+v, want %+v", got.Gain, want.GainSequence)
+	}
+}
+
+func TestUnmetActionsAreRefused(t *testing.T) {
+	specs, err := ParseEstimators([]string{"snips"}, math.NaN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := New(basic, specs, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	draws(coin{pays: [2]float64{0.1, 0.3}, logged: 0.2, target: 0.9}, 19, 5000, nil)(func(s *Sample) {
+		if err := e.Add(s); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if v := e.Result(Known{Unmet: []string{"new"}}).Verdict; v.Answers || !strings.Contains(v.Refusals[0], "new") {
+		t.Errorf("verdict %+v", v)
+	}
+}

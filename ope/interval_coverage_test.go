@@ -158,7 +158,7 @@ func (r *run) add(w, reward, q, m float64) {
 func (r *run) decideIntervals(compare bool, seed uint64) (bootstrapped []Interval) {
 	var evidence [5]*Evidence
 	for e, g := range r.groups {
-		evidence[e] = &Evidence{Moments: g.Moments(), SelfNormalised: selfNormalised[e], Rewards: Range{0, 1},
+		evidence[e] = &Evidence{Moments: g.Moments(), SelfNormalised: selfNormalised[e], Modelled: e == 4, Rewards: Range{0, 1},
 			Effective: r.w * r.w / r.ww, Weighted: r.weighted[e]}
 	}
 	if compare || evidence[1].NeedsBootstrap() {
@@ -227,29 +227,28 @@ func misses(i Interval, value float64) int {
 // Of 300 intervals that miss with 5%, more than 26 miss once in 400 times. Widths are compared over every sixth run, and all
 // where the bootstrap is the default.
 //
-// The exception is SNDR on the heavy log. Over 2000 other runs its default missed 11.5% of the time, the bootstrap 12.2%,
-// nearly always since the truth was below: a model explains the rewards of 1, and what is left are the rewards of 0 at large
-// weights, which most logs of 2000 rows do not show. Neither moving that interval nor Wilson, Score or the bias-corrected and
-// accelerated bootstrap mends it; one that reaches down by half a failure at a mean weight covers 95% of 500 runs, and is 1.17
-// times as wide. The bound is three deviations above 34; there it must miss no more often than the bootstrap. SNIPS missed
-// 7.0% of the time in the 2000 runs, the bootstrap 8.1%.
+// The heavy log is where SNDR needs half an unseen sample: over 1000 other runs its default missed 6.1% of the time and was
+// 1.17 times as wide as the bootstrap, which missed 13.7%, nearly always since the truth was below. SNIPS, without it, missed
+// 7.0% of the time over 2000 runs and 7.7% over those 1000, the bootstrap 8.1% and 8.6%.
 func TestDefaultIntervalsCover(t *testing.T) {
 	const runs = 300
 	for _, s := range scenarios() {
-		most := [5]int{26, 26, 26, 26, 26}
+		widest := [2]float64{1.05, 1.05}
 		if s.name == "heavy" {
-			most[4] = 51
+			widest[1] = 1.2
 		}
 		o := s.play(0, runs)
 		t.Logf("%s: %+v", s.name, o)
 		for e, times := range o.missed {
-			if times > most[e] {
+			if times > 26 {
 				t.Errorf("%s: %s misses %d times of %d", s.name, defaultNames[e], times, runs)
 			}
 		}
 		for j, e := range [2]int{1, 4} {
-			if o.compared[j] > 1.05*o.comparison[j] {
-				t.Errorf("%s: %s is %.3f times as wide as the bootstrap", s.name, defaultNames[e], o.compared[j]/o.comparison[j])
+			ratio := o.compared[j] / o.comparison[j]
+			t.Logf("%s: %s is %.3f times as wide as the bootstrap", s.name, defaultNames[e], ratio)
+			if !(ratio <= widest[j]) {
+				t.Errorf("%s: %s is %.3f times as wide as the bootstrap", s.name, defaultNames[e], ratio)
 			}
 			if s.name == "heavy" && o.missed[e] > o.bootstrap[j] {
 				t.Errorf("%s misses %d times, its bootstrap %d", defaultNames[e], o.missed[e], o.bootstrap[j])

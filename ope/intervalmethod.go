@@ -93,7 +93,9 @@ func (s *sums) interval(m Method, of seen) Interval {
 	case Resampled:
 		return everything(string(m)) // All estimators' are drawn at once.
 	case BySequence:
-		return DeltaSequence(s.spread(), s.estimator.SelfNormalised(), alpha, tightestAt)
+		// Of samples, not of units: the draws are independent, which is what the sequence rests on.
+		s.moments.Flush()
+		return DeltaSequence(s.moments, s.estimator.SelfNormalised(), alpha, tightestAt)
 	case ByLikelihood:
 		if s.likelihood == nil {
 			return everything("none: cressie_read is of ips, snips and dr")
@@ -104,17 +106,20 @@ func (s *sums) interval(m Method, of seen) Interval {
 			return everything("none: gamma_exponential is of ips and snips, with a range of rewards")
 		}
 		return s.sequence.Interval(alpha)
+	case ByDelta:
+		return Delta(s.spread(), s.estimator.SelfNormalised(), alpha)
 	}
-	return Delta(s.spread(), s.estimator.SelfNormalised(), alpha)
+	return everything("none: there is no interval " + string(m))
 }
 
 // usual is the default interval. Where units matter, an empirical likelihood, which takes samples for independent, is
 // replaced by resampling units.
 func (s *sums) usual(of seen) Interval {
 	spread := s.spread()
+	_, modelled := s.estimator.(SNDR)
 	e := Evidence{
-		Moments: spread, SelfNormalised: s.estimator.SelfNormalised(), Rewards: of.rewards, Effective: of.effective,
-		Weighted: s.likelihood,
+		Moments: spread, SelfNormalised: s.estimator.SelfNormalised(), Modelled: modelled, Rewards: of.rewards,
+		Effective: of.effective, Weighted: s.likelihood,
 	}
 	if s.likelihood != nil && s.dependent(spread) {
 		e.Weighted = nil

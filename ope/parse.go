@@ -14,6 +14,7 @@ import (
 // samples, Weighted where the weights of several logging policies are, Slate or Slot where it is one of slates.
 type Spec struct {
 	Name      string // exactly as asked
+	Unable    string // why it cannot be computed, whatever the samples have; usually empty
 	Estimator Estimator
 	Tuning    *Tuning
 	Weighted  *MultiWeighted // without samples: it is copied for use
@@ -194,7 +195,18 @@ func parseEstimator(name string, lambda float64) (Spec, error) {
 	case math.IsNaN(lambda):
 		return f.spec(name, f.takes.usual), nil
 	}
-	return f.with(name, lambda)
+	return f.withCommon(name, lambda), nil
+}
+
+// withCommon is with a λ that was given for all estimators: where it is none of this one's, the estimator cannot be computed,
+// while the others can.
+func (f form) withCommon(name string, lambda float64) Spec {
+	spec, err := f.with(name, lambda)
+	if err != nil {
+		spec = f.spec(name, f.takes.usual)
+		spec.Unable = fmt.Sprintf("λ is %g, want it %s", lambda, f.takes.wanted())
+	}
+	return spec
 }
 
 func (f form) tuned(name, rule string) (Spec, error) {

@@ -101,6 +101,14 @@ func TestWeightedLoggersParse(t *testing.T) {
 	}
 }
 
+// A λ for all that is not one of each leaves the others to be computed.
+func TestCommonLambdaThatIsNotOfAll(t *testing.T) {
+	specs, err := ParseEstimators([]string{"sg_ips", "switch_dr"}, 20)
+	if err != nil || specs[0].Unable != "λ is 20, want it from 0 to 1" || specs[1].Unable != "" {
+		t.Errorf("%+v, %v", specs, err)
+	}
+}
+
 func TestParseErrors(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -126,7 +134,7 @@ func TestParseErrors(t *testing.T) {
 		{"dros(nan)", 20, "want a number in the brackets"},
 		{"dros(-1)", 20, "λ is -1, want it 0 or more"},
 		{"ips_clipped(0)", 20, "λ is 0, want it above 0"},
-		{"sg_ips", 20, "estimator sg_ips: λ is 20, want it from 0 to 1, as in sg_ips(0.001)"},
+		{"sg_ips(20)", 20, "estimator sg_ips(20): λ is 20, want it from 0 to 1, as in sg_ips(0.001)"},
 	} {
 		specs, err := ParseEstimators([]string{"dm", c.name}, c.lambda)
 		if err == nil {

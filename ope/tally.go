@@ -19,13 +19,17 @@ type tally interface {
 
 func (e *Evaluation) newTally(spec Spec) tally {
 	switch {
+	case spec.Unable != "":
+		out := unable(spec.Name, 0, e.given)
+		out.Unable = spec.Unable
+		return missing{out}
 	case !e.given.Has(spec.Needs()):
 		return missing{unable(spec.Name, spec.Needs(), e.given)}
 	case spec.Tuning != nil:
 		return e.newTuned(spec)
 	case spec.Weighted != nil:
 		of := *spec.Weighted
-		return &weightedLoggers{spec.Name, &of, e.options.Alpha}
+		return &weightedLoggers{spec.Name, &of, e.options.Alpha, e.options.Method}
 	}
 	return &constant{spec.Name, e.newSums(spec.Estimator)}
 }
@@ -51,9 +55,9 @@ func (f *constant) estimate(of seen) Estimate {
 
 // tuned is the tally of an estimator whose parameter is chosen at the end.
 type tuned struct {
-	name  string
-	of    *Tuned
-	sums  []*sums // of each candidate, without moments of their own
+	name string
+	of   *Tuned
+	sums []*sums // of each candidate, without moments of their own
 }
 
 func (e *Evaluation) newTuned(spec Spec) *tuned {
@@ -87,9 +91,10 @@ func (t *tuned) groups() (*Groups, bool) { return t.sums[t.of.Choose()].groups()
 
 // weightedLoggers is the tally of an estimator whose weights of logging policies are chosen at the end.
 type weightedLoggers struct {
-	name  string
-	of    *MultiWeighted
-	alpha float64
+	name   string
+	of     *MultiWeighted
+	alpha  float64
+	method Method
 }
 
 func (w *weightedLoggers) add(s *Sample, at place) { w.of.Add(s, at.stands) }
@@ -98,7 +103,11 @@ func (w *weightedLoggers) estimate(seen) Estimate {
 	out := Estimate{
 		Name: w.name, Value: w.of.Value(), StandardError: math.Sqrt(w.of.Variance()), Lambda: math.NaN(),
 	}
-	out.set(around(out.Value, normalQuantile(1-w.alpha/2)*out.StandardError, "delta"))
+	if w.method == Default || w.method == ByDelta {
+		out.set(around(out.Value, normalQuantile(1-w.alpha/2)*out.StandardError, "delta"))
+	} else {
+		out.set(everything("none: " + string(w.method) + " is not of weighted loggers"))
+	}
 	return out
 }
 

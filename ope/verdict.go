@@ -3,6 +3,7 @@ package ope
 import (
 	"fmt"
 	"math"
+	"strings"
 )
 
 // Verdict says in words whether the log can answer what the policy would have earned.
@@ -28,6 +29,9 @@ const (
 	// methods and examples, 2013, section 9.3).
 	leastEffective      = 100
 	leastEffectiveShare = 0.01
+	// leastUnits is how many units there must be: the variance of sums over fewer is not known (Cameron, Miller, A
+	// practitioner's guide to cluster-robust inference, 2015, section VI).
+	leastUnits = 30
 	// mostTopWeight is how much of the weight the heaviest 1% of samples may hold.
 	mostTopWeight = 0.5
 	// mostUnsupported is how much of the policy may be on actions that the log cannot show.
@@ -70,6 +74,9 @@ func (v *Verdict) refuse(format string, args ...any) {
 }
 
 func (v *Verdict) judgeSupport(d *Diagnostics, supported, least, most float64) {
+	if len(d.Unmet) > 0 {
+		v.refuse("The policy also has actions that no decision could serve, and nothing is known about them: %s.", listed(d.Unmet))
+	}
 	if !(d.Unsupported > mostUnsupported) {
 		return
 	}
@@ -107,12 +114,24 @@ func (v *Verdict) judgeEffective(d *Diagnostics) {
 	if effective < d.EffectiveSample {
 		kind = "effective sample that the two policies make expect (the log happened to show fewer heavy weights)"
 	}
+	if d.Units < leastUnits {
+		v.refuse("All decisions are of %.0f units, such as users: between so few, chance cannot be told from what they are.", d.Units)
+	}
 	switch {
 	case effective < leastEffective:
 		v.refuse("The %s is %.1f of %.0f decisions, under %d: a handful of them decides.", kind, effective, d.N, leastEffective)
 	case effective < leastEffectiveShare*d.N:
 		v.refuse("The %s is %.1f of %.0f decisions, under 1%%: the policy does what the log rarely shows.", kind, effective, d.N)
 	}
+}
+
+// listed names a few, and says how many more there are.
+func listed(names []string) string {
+	const most = 5
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 // explainedBySupport reports whether a mean weight below 1 is just the mass that is known to be without support.

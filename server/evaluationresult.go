@@ -76,10 +76,7 @@ func diagnosticsOf(d *report.Diagnostics) *nextbestv1.EvaluationDiagnostics {
 		MeanWeightStandardError: d.MeanWeightError, MeanWeightZ: d.MeanWeightZ, ShareWithoutWeight: d.NoWeight,
 		Top_1PercentWeight: d.TopWeight, MinPropensity: d.LeastPropensity, Unsupported: d.Unsupported,
 		KeepProbability: d.MeanKept, Censored: d.Censored, CensoredShare: d.CensoredShare, NotServed: d.NotServed,
-		Logger: estimateOf(&d.Logger), RewardDriftP: d.DriftP,
-	}
-	for _, u := range d.UnsupportedOn {
-		m.UnsupportedActions = append(m.UnsupportedActions, &nextbestv1.UnsupportedAction{Action: u.Action, Share: u.Share})
+		Logger: estimateOf(&d.Logger), RewardDriftP: d.DriftP, StoodIn: d.StoodIn, UnmetActions: d.Unmet, Units: d.Units,
 	}
 	for _, p := range d.Drift {
 		m.RewardDrift = append(m.RewardDrift, &nextbestv1.DriftPart{N: p.N, Mean: p.Mean, StandardError: p.StandardError})

@@ -94,7 +94,8 @@ type Diagnostics struct {
 	TopWeight       *float64            `json:"top_1_percent_weight"`
 	LeastPropensity *float64            `json:"min_propensity"`
 	Unsupported     *float64            `json:"unsupported"`
-	UnsupportedOn   []Unsupported       `json:"unsupported_actions,omitempty"`
+	Unmet           []string            `json:"unmet_actions,omitempty"` // that the policy has and no decision could serve
+	Units           *float64            `json:"units,omitempty"`
 	MeanKept        *float64            `json:"keep_probability"`
 	Censored        float64             `json:"censored"`
 	CensoredShare   *float64            `json:"censored_share"`
@@ -104,12 +105,6 @@ type Diagnostics struct {
 	DriftP          *float64            `json:"reward_drift_p"`
 	Drift           []DriftPart         `json:"reward_drift,omitempty"`
 	Calibration     []ActionCalibration `json:"calibration,omitempty"`
-}
-
-// Unsupported is the share of the policy that is on an action which the log could not show.
-type Unsupported struct {
-	Action string   `json:"action"`
-	Share  *float64 `json:"share"`
 }
 
 // DriftPart is the mean reward of one part of the log.
@@ -186,6 +181,7 @@ func diagnostics(d *ope.Diagnostics, actions []string) Diagnostics {
 		MeanWeight: finite(d.MeanWeight), MeanWeightError: finite(d.MeanWeightError), MeanWeightZ: finite(d.MeanWeightZ),
 		NoWeight: finite(d.NoWeight), TopWeight: finite(d.TopWeight), LeastPropensity: finite(d.LeastPropensity),
 		Unsupported: finite(d.Unsupported), MeanKept: finite(d.MeanKept), Censored: d.Censored, NotServed: d.NotServed, StoodIn: d.StoodIn,
+		Unmet: d.Unmet, Units: finite(d.Units),
 		CensoredShare: finite(d.Censored / (d.N + d.Censored)), Logger: estimate(&d.Logger), DriftP: finite(d.Drift.P),
 	}
 	for _, p := range d.Drift.Parts {

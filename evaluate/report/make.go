@@ -23,13 +23,7 @@ type Rows interface {
 	// Actions returns the names of the actions by number, of those that were read.
 	Actions() []string
 	// Describe returns what was read, and of each policy what is known beside its samples, once all has been read.
-	Describe() (Source, []Beside)
-}
-
-// Beside is what a source knows of a policy beside its samples.
-type Beside struct {
-	ope.Known
-	Unsupported []Unsupported
+	Describe() (Source, []ope.Known)
 }
 
 // Choices are what to evaluate, and how.
@@ -137,13 +131,12 @@ func (e *evaluating) add(s *ope.Sample, given ope.Columns, c Choices) error {
 
 func document(rows Rows, c Choices, policies []evaluating) *Document {
 	d := &Document{Alpha: c.Options.Alpha}
-	var beside []Beside
-	d.Source, beside = rows.Describe()
+	var known []ope.Known
+	d.Source, known = rows.Describe()
 	actions := rows.Actions()
 	for i, name := range rows.Policies() {
-		r := policies[i].whole.Result(beside[i].Known)
+		r := policies[i].whole.Result(known[i])
 		p := NewPolicy(name, &r, actions)
-		p.Diagnostics.UnsupportedOn = beside[i].Unsupported
 		for position, slot := range policies[i].slots {
 			if slot != nil {
 				r := slot.Result(ope.Known{})

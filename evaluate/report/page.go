@@ -126,6 +126,7 @@ func (e *Estimate) cells() []string {
 func (d *Diagnostics) lines() [][2]string {
 	return [][2]string{
 		{"decisions", fmt.Sprintf("%.0f", d.N)},
+		{"units, such as users", number(d.Units)},
 		{"effective sample", number(d.EffectiveSample)},
 		{"effective sample that the policies make expect", number(d.ExpectedSample)},
 		{"mean weight, which should be 1", number(d.MeanWeight) + " ± " + number(d.MeanWeightError)},
@@ -133,7 +134,7 @@ func (d *Diagnostics) lines() [][2]string {
 		{"share of the weight on the top 1%", number(d.TopWeight)},
 		{"share of decisions without weight", number(d.NoWeight)},
 		{"smallest propensity", number(d.LeastPropensity)},
-		{"share of the policy without support", number(d.Unsupported) + onActions(d.UnsupportedOn)},
+		{"share of the policy without support", number(d.Unsupported) + unmetText(d.Unmet)},
 		{"rewards not known yet", fmt.Sprintf("%.0f", d.Censored)},
 		{"decisions that say nothing about the policy", fmt.Sprintf("%.0f", d.NotServed)},
 		{"probability of being kept in the log", number(d.MeanKept)},

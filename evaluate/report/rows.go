@@ -34,8 +34,8 @@ func (r *TableRows) Next(context.Context) ([]ope.Sample, error) {
 func (r *TableRows) Refused(err *ope.FieldError) error { return fmt.Errorf("%s: %w", r.Path, err) }
 
 // Describe implements Rows.
-func (r *TableRows) Describe() (Source, []Beside) {
-	return Source{Table: r.Path, Rows: r.Rows(), Skipped: r.Skipped()}, []Beside{{}}
+func (r *TableRows) Describe() (Source, []ope.Known) {
+	return Source{Table: r.Path, Rows: r.Rows(), Skipped: r.Skipped()}, []ope.Known{{}}
 }
 
 // LogRows are the slots of the decisions of our own log, one sample for each candidate.
@@ -70,7 +70,7 @@ func (r *LogRows) Progress() (done, total int64) {
 }
 
 // Describe implements Rows.
-func (r *LogRows) Describe() (Source, []Beside) {
+func (r *LogRows) Describe() (Source, []ope.Known) {
 	counts := r.Counts()
 	s := Source{Data: r.Data, Loop: r.Loop, Rows: r.rows, LeftOut: leftOut(&counts)}
 	least, most := r.RewardRange()
@@ -81,14 +81,14 @@ func (r *LogRows) Describe() (Source, []Beside) {
 	}
 	calibration := r.Calibration()
 	s.Calibration = &calibration
-	beside := make([]Beside, len(r.Candidates()))
-	for i := range beside {
-		beside[i].Known = ope.Known{
+	known := make([]ope.Known, len(r.Candidates()))
+	for i := range known {
+		known[i] = ope.Known{
 			Censored: float64(counts.Open), NotServed: notServed, CalibrationZ: calibration.Z,
-			StoodIn: float64(counts.Candidates[i].StoodIn),
+			StoodIn: float64(counts.Candidates[i].StoodIn), Unmet: counts.Candidates[i].Unmet,
 		}
 	}
-	return s, beside
+	return s, known
 }
 
 // Range returns the range of rewards that the loop states, the zero value where it states none.

@@ -29,18 +29,18 @@ func (p *Policy) text(b *strings.Builder) {
 	if p.Name != "" {
 		fmt.Fprintf(b, "Policy %s\n", p.Name)
 	}
+	fmt.Fprintf(b, "%s\n\n", p.Verdict.Text)
 	estimatesText(b, p.rows())
 	d := &p.Diagnostics
 	fmt.Fprintf(b, "\n%.0f decisions, effective sample %s%s; weights: mean %s (z %s), largest %s, top 1%% hold %s%%\n",
 		d.N, number(d.EffectiveSample), expectedText(d.ExpectedSample), number(d.MeanWeight), number(d.MeanWeightZ), number(d.MostWeight),
 		number(times100(d.TopWeight)))
 	if d.Unsupported != nil {
-		fmt.Fprintf(b, "without support: %s%% of the policy%s\n", number(times100(d.Unsupported)), onActions(d.UnsupportedOn))
+		fmt.Fprintf(b, "without support: %s%% of the policy%s\n", number(times100(d.Unsupported)), unmetText(d.Unmet))
 	}
 	if d.Censored > 0 {
 		fmt.Fprintf(b, "not known yet: the rewards of %.0f decisions (%s%%)\n", d.Censored, number(times100(d.CensoredShare)))
 	}
-	fmt.Fprintln(b, p.Verdict.Text)
 	for _, s := range p.Slots {
 		fmt.Fprintf(b, "\nSlot %d\n", s.Position)
 		estimatesText(b, s.Estimates)
@@ -69,15 +69,11 @@ func expectedText(x *float64) string {
 	return " (" + number(x) + " expected)"
 }
 
-func onActions(on []Unsupported) string {
-	var parts []string
-	for _, u := range on {
-		parts = append(parts, fmt.Sprintf("%s %s%%", u.Action, number(times100(u.Share))))
-	}
-	if len(parts) == 0 {
+func unmetText(actions []string) string {
+	if len(actions) == 0 {
 		return ""
 	}
-	return " (" + strings.Join(parts, ", ") + ")"
+	return " and all of " + strings.Join(actions, ", ")
 }
 
 func estimatesText(b *strings.Builder, rows []Estimate) {

@@ -1201,9 +1201,10 @@ type EvaluationDiagnostics struct {
 	Top_1PercentWeight      *float64 `protobuf:"fixed64,9,opt,name=top_1_percent_weight,json=top1PercentWeight,proto3,oneof" json:"top_1_percent_weight,omitempty"`
 	MinPropensity           *float64 `protobuf:"fixed64,10,opt,name=min_propensity,json=minPropensity,proto3,oneof" json:"min_propensity,omitempty"`
 	// The share of the policy that is on actions which the log could not show.
-	Unsupported        *float64             `protobuf:"fixed64,11,opt,name=unsupported,proto3,oneof" json:"unsupported,omitempty"`
-	UnsupportedActions []*UnsupportedAction `protobuf:"bytes,12,rep,name=unsupported_actions,json=unsupportedActions,proto3" json:"unsupported_actions,omitempty"`
-	KeepProbability    *float64             `protobuf:"fixed64,13,opt,name=keep_probability,json=keepProbability,proto3,oneof" json:"keep_probability,omitempty"`
+	Unsupported *float64 `protobuf:"fixed64,11,opt,name=unsupported,proto3,oneof" json:"unsupported,omitempty"`
+	// Actions that the policy has and that no decision could serve.
+	UnmetActions    []string `protobuf:"bytes,12,rep,name=unmet_actions,json=unmetActions,proto3" json:"unmet_actions,omitempty"`
+	KeepProbability *float64 `protobuf:"fixed64,13,opt,name=keep_probability,json=keepProbability,proto3,oneof" json:"keep_probability,omitempty"`
 	// Decisions whose rewards are not known yet.
 	Censored      float64  `protobuf:"fixed64,14,opt,name=censored,proto3" json:"censored,omitempty"`
 	CensoredShare *float64 `protobuf:"fixed64,15,opt,name=censored_share,json=censoredShare,proto3,oneof" json:"censored_share,omitempty"`
@@ -1216,8 +1217,12 @@ type EvaluationDiagnostics struct {
 	Calibration  []*ActionCalibration `protobuf:"bytes,20,rep,name=calibration,proto3" json:"calibration,omitempty"`
 	// What the effective sample is expected to be: far below the one seen where the heavy weights were not.
 	ExpectedEffectiveSample *float64 `protobuf:"fixed64,21,opt,name=expected_effective_sample,json=expectedEffectiveSample,proto3,oneof" json:"expected_effective_sample,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	// Decisions in which the policy could not do what it is for, so that another stood in.
+	StoodIn float64 `protobuf:"fixed64,22,opt,name=stood_in,json=stoodIn,proto3" json:"stood_in,omitempty"`
+	// Different units, such as users, 16384 at most.
+	Units         *float64 `protobuf:"fixed64,23,opt,name=units,proto3,oneof" json:"units,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *EvaluationDiagnostics) Reset() {
@@ -1327,9 +1332,9 @@ func (x *EvaluationDiagnostics) GetUnsupported() float64 {
 	return 0
 }
 
-func (x *EvaluationDiagnostics) GetUnsupportedActions() []*UnsupportedAction {
+func (x *EvaluationDiagnostics) GetUnmetActions() []string {
 	if x != nil {
-		return x.UnsupportedActions
+		return x.UnmetActions
 	}
 	return nil
 }
@@ -1397,54 +1402,16 @@ func (x *EvaluationDiagnostics) GetExpectedEffectiveSample() float64 {
 	return 0
 }
 
-type UnsupportedAction struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Action        string                 `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"`
-	Share         *float64               `protobuf:"fixed64,2,opt,name=share,proto3,oneof" json:"share,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *UnsupportedAction) Reset() {
-	*x = UnsupportedAction{}
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[15]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *UnsupportedAction) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*UnsupportedAction) ProtoMessage() {}
-
-func (x *UnsupportedAction) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[15]
+func (x *EvaluationDiagnostics) GetStoodIn() float64 {
 	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
+		return x.StoodIn
 	}
-	return mi.MessageOf(x)
+	return 0
 }
 
-// Deprecated: Use UnsupportedAction.ProtoReflect.Descriptor instead.
-func (*UnsupportedAction) Descriptor() ([]byte, []int) {
-	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{15}
-}
-
-func (x *UnsupportedAction) GetAction() string {
-	if x != nil {
-		return x.Action
-	}
-	return ""
-}
-
-func (x *UnsupportedAction) GetShare() float64 {
-	if x != nil && x.Share != nil {
-		return *x.Share
+func (x *EvaluationDiagnostics) GetUnits() float64 {
+	if x != nil && x.Units != nil {
+		return *x.Units
 	}
 	return 0
 }
@@ -1461,7 +1428,7 @@ type DriftPart struct {
 
 func (x *DriftPart) Reset() {
 	*x = DriftPart{}
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[16]
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1473,7 +1440,7 @@ func (x *DriftPart) String() string {
 func (*DriftPart) ProtoMessage() {}
 
 func (x *DriftPart) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[16]
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1486,7 +1453,7 @@ func (x *DriftPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriftPart.ProtoReflect.Descriptor instead.
 func (*DriftPart) Descriptor() ([]byte, []int) {
-	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{16}
+	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DriftPart) GetN() float64 {
@@ -1523,7 +1490,7 @@ type ActionCalibration struct {
 
 func (x *ActionCalibration) Reset() {
 	*x = ActionCalibration{}
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[17]
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1535,7 +1502,7 @@ func (x *ActionCalibration) String() string {
 func (*ActionCalibration) ProtoMessage() {}
 
 func (x *ActionCalibration) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[17]
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1548,7 +1515,7 @@ func (x *ActionCalibration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActionCalibration.ProtoReflect.Descriptor instead.
 func (*ActionCalibration) Descriptor() ([]byte, []int) {
-	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{17}
+	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ActionCalibration) GetAction() string {
@@ -1596,7 +1563,7 @@ type EvaluationVerdict struct {
 
 func (x *EvaluationVerdict) Reset() {
 	*x = EvaluationVerdict{}
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[18]
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1608,7 +1575,7 @@ func (x *EvaluationVerdict) String() string {
 func (*EvaluationVerdict) ProtoMessage() {}
 
 func (x *EvaluationVerdict) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_v1_evaluation_proto_msgTypes[18]
+	mi := &file_nextbest_v1_evaluation_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1621,7 +1588,7 @@ func (x *EvaluationVerdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EvaluationVerdict.ProtoReflect.Descriptor instead.
 func (*EvaluationVerdict) Descriptor() ([]byte, []int) {
-	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{18}
+	return file_nextbest_v1_evaluation_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *EvaluationVerdict) GetAnswers() bool {
@@ -1791,7 +1758,7 @@ const file_nextbest_v1_evaluation_proto_rawDesc = "" +
 	"\x06_lowerB\b\n" +
 	"\x06_upperB\x11\n" +
 	"\x0f_standard_errorB\t\n" +
-	"\a_lambda\"\x82\n" +
+	"\a_lambda\"\x96\n" +
 	"\n" +
 	"\x15EvaluationDiagnostics\x12\f\n" +
 	"\x01n\x18\x01 \x01(\x01R\x01n\x12\x1d\n" +
@@ -1808,8 +1775,8 @@ const file_nextbest_v1_evaluation_proto_rawDesc = "" +
 	"\x14top_1_percent_weight\x18\t \x01(\x01H\x06R\x11top1PercentWeight\x88\x01\x01\x12*\n" +
 	"\x0emin_propensity\x18\n" +
 	" \x01(\x01H\aR\rminPropensity\x88\x01\x01\x12%\n" +
-	"\vunsupported\x18\v \x01(\x01H\bR\vunsupported\x88\x01\x01\x12O\n" +
-	"\x13unsupported_actions\x18\f \x03(\v2\x1e.nextbest.v1.UnsupportedActionR\x12unsupportedActions\x12.\n" +
+	"\vunsupported\x18\v \x01(\x01H\bR\vunsupported\x88\x01\x01\x12#\n" +
+	"\runmet_actions\x18\f \x03(\tR\funmetActions\x12.\n" +
 	"\x10keep_probability\x18\r \x01(\x01H\tR\x0fkeepProbability\x88\x01\x01\x12\x1a\n" +
 	"\bcensored\x18\x0e \x01(\x01R\bcensored\x12*\n" +
 	"\x0ecensored_share\x18\x0f \x01(\x01H\n" +
@@ -1820,7 +1787,9 @@ const file_nextbest_v1_evaluation_proto_rawDesc = "" +
 	"\x0ereward_drift_p\x18\x12 \x01(\x01H\vR\frewardDriftP\x88\x01\x01\x129\n" +
 	"\freward_drift\x18\x13 \x03(\v2\x16.nextbest.v1.DriftPartR\vrewardDrift\x12@\n" +
 	"\vcalibration\x18\x14 \x03(\v2\x1e.nextbest.v1.ActionCalibrationR\vcalibration\x12?\n" +
-	"\x19expected_effective_sample\x18\x15 \x01(\x01H\fR\x17expectedEffectiveSample\x88\x01\x01B\x13\n" +
+	"\x19expected_effective_sample\x18\x15 \x01(\x01H\fR\x17expectedEffectiveSample\x88\x01\x01\x12\x19\n" +
+	"\bstood_in\x18\x16 \x01(\x01R\astoodIn\x12\x19\n" +
+	"\x05units\x18\x17 \x01(\x01H\rR\x05units\x88\x01\x01B\x13\n" +
 	"\x11_effective_sampleB\r\n" +
 	"\v_max_weightB\x0e\n" +
 	"\f_mean_weightB\x1d\n" +
@@ -1833,11 +1802,8 @@ const file_nextbest_v1_evaluation_proto_rawDesc = "" +
 	"\x11_keep_probabilityB\x11\n" +
 	"\x0f_censored_shareB\x11\n" +
 	"\x0f_reward_drift_pB\x1c\n" +
-	"\x1a_expected_effective_sample\"P\n" +
-	"\x11UnsupportedAction\x12\x16\n" +
-	"\x06action\x18\x01 \x01(\tR\x06action\x12\x19\n" +
-	"\x05share\x18\x02 \x01(\x01H\x00R\x05share\x88\x01\x01B\b\n" +
-	"\x06_share\"z\n" +
+	"\x1a_expected_effective_sampleB\b\n" +
+	"\x06_units\"z\n" +
 	"\tDriftPart\x12\f\n" +
 	"\x01n\x18\x01 \x01(\x01R\x01n\x12\x17\n" +
 	"\x04mean\x18\x02 \x01(\x01H\x00R\x04mean\x88\x01\x01\x12*\n" +
@@ -1881,7 +1847,7 @@ func file_nextbest_v1_evaluation_proto_rawDescGZIP() []byte {
 	return file_nextbest_v1_evaluation_proto_rawDescData
 }
 
-var file_nextbest_v1_evaluation_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_nextbest_v1_evaluation_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_nextbest_v1_evaluation_proto_goTypes = []any{
 	(*EvaluatedPolicy)(nil),         // 0: nextbest.v1.EvaluatedPolicy
 	(*StartEvaluationRequest)(nil),  // 1: nextbest.v1.StartEvaluationRequest
@@ -1898,27 +1864,26 @@ var file_nextbest_v1_evaluation_proto_goTypes = []any{
 	(*EvaluatedSlot)(nil),           // 12: nextbest.v1.EvaluatedSlot
 	(*PolicyEstimate)(nil),          // 13: nextbest.v1.PolicyEstimate
 	(*EvaluationDiagnostics)(nil),   // 14: nextbest.v1.EvaluationDiagnostics
-	(*UnsupportedAction)(nil),       // 15: nextbest.v1.UnsupportedAction
-	(*DriftPart)(nil),               // 16: nextbest.v1.DriftPart
-	(*ActionCalibration)(nil),       // 17: nextbest.v1.ActionCalibration
-	(*EvaluationVerdict)(nil),       // 18: nextbest.v1.EvaluationVerdict
-	nil,                             // 19: nextbest.v1.EvaluationSource.LeftOutEntry
-	(*timestamppb.Timestamp)(nil),   // 20: google.protobuf.Timestamp
+	(*DriftPart)(nil),               // 15: nextbest.v1.DriftPart
+	(*ActionCalibration)(nil),       // 16: nextbest.v1.ActionCalibration
+	(*EvaluationVerdict)(nil),       // 17: nextbest.v1.EvaluationVerdict
+	nil,                             // 18: nextbest.v1.EvaluationSource.LeftOutEntry
+	(*timestamppb.Timestamp)(nil),   // 19: google.protobuf.Timestamp
 }
 var file_nextbest_v1_evaluation_proto_depIdxs = []int32{
 	0,  // 0: nextbest.v1.StartEvaluationRequest.policies:type_name -> nextbest.v1.EvaluatedPolicy
-	20, // 1: nextbest.v1.StartEvaluationRequest.since:type_name -> google.protobuf.Timestamp
-	20, // 2: nextbest.v1.StartEvaluationRequest.until:type_name -> google.protobuf.Timestamp
+	19, // 1: nextbest.v1.StartEvaluationRequest.since:type_name -> google.protobuf.Timestamp
+	19, // 2: nextbest.v1.StartEvaluationRequest.until:type_name -> google.protobuf.Timestamp
 	6,  // 3: nextbest.v1.ListEvaluationsResponse.evaluations:type_name -> nextbest.v1.Evaluation
-	20, // 4: nextbest.v1.Evaluation.created:type_name -> google.protobuf.Timestamp
-	20, // 5: nextbest.v1.Evaluation.started:type_name -> google.protobuf.Timestamp
-	20, // 6: nextbest.v1.Evaluation.finished:type_name -> google.protobuf.Timestamp
+	19, // 4: nextbest.v1.Evaluation.created:type_name -> google.protobuf.Timestamp
+	19, // 5: nextbest.v1.Evaluation.started:type_name -> google.protobuf.Timestamp
+	19, // 6: nextbest.v1.Evaluation.finished:type_name -> google.protobuf.Timestamp
 	7,  // 7: nextbest.v1.Evaluation.result:type_name -> nextbest.v1.EvaluationResult
 	13, // 8: nextbest.v1.EvaluationResult.estimates:type_name -> nextbest.v1.PolicyEstimate
 	13, // 9: nextbest.v1.EvaluationResult.gain:type_name -> nextbest.v1.PolicyEstimate
 	13, // 10: nextbest.v1.EvaluationResult.gain_sequence:type_name -> nextbest.v1.PolicyEstimate
 	14, // 11: nextbest.v1.EvaluationResult.diagnostics:type_name -> nextbest.v1.EvaluationDiagnostics
-	18, // 12: nextbest.v1.EvaluationResult.verdict:type_name -> nextbest.v1.EvaluationVerdict
+	17, // 12: nextbest.v1.EvaluationResult.verdict:type_name -> nextbest.v1.EvaluationVerdict
 	12, // 13: nextbest.v1.EvaluationResult.slots:type_name -> nextbest.v1.EvaluatedSlot
 	9,  // 14: nextbest.v1.EvaluationResult.source:type_name -> nextbest.v1.EvaluationSource
 	8,  // 15: nextbest.v1.EvaluationResult.policies:type_name -> nextbest.v1.PolicyResult
@@ -1926,31 +1891,30 @@ var file_nextbest_v1_evaluation_proto_depIdxs = []int32{
 	13, // 17: nextbest.v1.PolicyResult.gain:type_name -> nextbest.v1.PolicyEstimate
 	13, // 18: nextbest.v1.PolicyResult.gain_sequence:type_name -> nextbest.v1.PolicyEstimate
 	14, // 19: nextbest.v1.PolicyResult.diagnostics:type_name -> nextbest.v1.EvaluationDiagnostics
-	18, // 20: nextbest.v1.PolicyResult.verdict:type_name -> nextbest.v1.EvaluationVerdict
+	17, // 20: nextbest.v1.PolicyResult.verdict:type_name -> nextbest.v1.EvaluationVerdict
 	12, // 21: nextbest.v1.PolicyResult.slots:type_name -> nextbest.v1.EvaluatedSlot
-	19, // 22: nextbest.v1.EvaluationSource.left_out:type_name -> nextbest.v1.EvaluationSource.LeftOutEntry
+	18, // 22: nextbest.v1.EvaluationSource.left_out:type_name -> nextbest.v1.EvaluationSource.LeftOutEntry
 	10, // 23: nextbest.v1.EvaluationSource.calibration:type_name -> nextbest.v1.EvaluationCalibration
 	11, // 24: nextbest.v1.EvaluationCalibration.bins:type_name -> nextbest.v1.CalibrationBin
 	13, // 25: nextbest.v1.EvaluatedSlot.estimates:type_name -> nextbest.v1.PolicyEstimate
 	13, // 26: nextbest.v1.EvaluatedSlot.gain:type_name -> nextbest.v1.PolicyEstimate
-	18, // 27: nextbest.v1.EvaluatedSlot.verdict:type_name -> nextbest.v1.EvaluationVerdict
-	15, // 28: nextbest.v1.EvaluationDiagnostics.unsupported_actions:type_name -> nextbest.v1.UnsupportedAction
-	13, // 29: nextbest.v1.EvaluationDiagnostics.logger:type_name -> nextbest.v1.PolicyEstimate
-	16, // 30: nextbest.v1.EvaluationDiagnostics.reward_drift:type_name -> nextbest.v1.DriftPart
-	17, // 31: nextbest.v1.EvaluationDiagnostics.calibration:type_name -> nextbest.v1.ActionCalibration
-	1,  // 32: nextbest.v1.EvaluationService.StartEvaluation:input_type -> nextbest.v1.StartEvaluationRequest
-	2,  // 33: nextbest.v1.EvaluationService.GetEvaluation:input_type -> nextbest.v1.GetEvaluationRequest
-	3,  // 34: nextbest.v1.EvaluationService.ListEvaluations:input_type -> nextbest.v1.ListEvaluationsRequest
-	5,  // 35: nextbest.v1.EvaluationService.CancelEvaluation:input_type -> nextbest.v1.CancelEvaluationRequest
-	6,  // 36: nextbest.v1.EvaluationService.StartEvaluation:output_type -> nextbest.v1.Evaluation
-	6,  // 37: nextbest.v1.EvaluationService.GetEvaluation:output_type -> nextbest.v1.Evaluation
-	4,  // 38: nextbest.v1.EvaluationService.ListEvaluations:output_type -> nextbest.v1.ListEvaluationsResponse
-	6,  // 39: nextbest.v1.EvaluationService.CancelEvaluation:output_type -> nextbest.v1.Evaluation
-	36, // [36:40] is the sub-list for method output_type
-	32, // [32:36] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	17, // 27: nextbest.v1.EvaluatedSlot.verdict:type_name -> nextbest.v1.EvaluationVerdict
+	13, // 28: nextbest.v1.EvaluationDiagnostics.logger:type_name -> nextbest.v1.PolicyEstimate
+	15, // 29: nextbest.v1.EvaluationDiagnostics.reward_drift:type_name -> nextbest.v1.DriftPart
+	16, // 30: nextbest.v1.EvaluationDiagnostics.calibration:type_name -> nextbest.v1.ActionCalibration
+	1,  // 31: nextbest.v1.EvaluationService.StartEvaluation:input_type -> nextbest.v1.StartEvaluationRequest
+	2,  // 32: nextbest.v1.EvaluationService.GetEvaluation:input_type -> nextbest.v1.GetEvaluationRequest
+	3,  // 33: nextbest.v1.EvaluationService.ListEvaluations:input_type -> nextbest.v1.ListEvaluationsRequest
+	5,  // 34: nextbest.v1.EvaluationService.CancelEvaluation:input_type -> nextbest.v1.CancelEvaluationRequest
+	6,  // 35: nextbest.v1.EvaluationService.StartEvaluation:output_type -> nextbest.v1.Evaluation
+	6,  // 36: nextbest.v1.EvaluationService.GetEvaluation:output_type -> nextbest.v1.Evaluation
+	4,  // 37: nextbest.v1.EvaluationService.ListEvaluations:output_type -> nextbest.v1.ListEvaluationsResponse
+	6,  // 38: nextbest.v1.EvaluationService.CancelEvaluation:output_type -> nextbest.v1.Evaluation
+	35, // [35:39] is the sub-list for method output_type
+	31, // [31:35] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_nextbest_v1_evaluation_proto_init() }
@@ -1965,14 +1929,13 @@ func file_nextbest_v1_evaluation_proto_init() {
 	file_nextbest_v1_evaluation_proto_msgTypes[15].OneofWrappers = []any{}
 	file_nextbest_v1_evaluation_proto_msgTypes[16].OneofWrappers = []any{}
 	file_nextbest_v1_evaluation_proto_msgTypes[17].OneofWrappers = []any{}
-	file_nextbest_v1_evaluation_proto_msgTypes[18].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nextbest_v1_evaluation_proto_rawDesc), len(file_nextbest_v1_evaluation_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
