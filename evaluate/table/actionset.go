@@ -42,7 +42,7 @@ func (a *actionSet) check(s *ope.Sample, given ope.Columns) error {
 	}
 	switch {
 	case !(math.Abs(sum-1) <= sumTolerance):
-		return &Error{Column: probabilitiesColumn, Err: fmt.Errorf("they sum to %v", sum)}
+		return &Error{Column: probabilitiesColumn, Err: fmt.Errorf("they sum to %v, not to 1", sum)}
 	case math.IsNaN(served):
 		return &Error{Column: actionsColumn, Err: errors.New("the action served is not in it")}
 	case given.Has(ope.HasPropensity) && !(math.Abs(served-s.Propensity) <= oneTolerance*s.Propensity):

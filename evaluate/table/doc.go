@@ -19,6 +19,12 @@
 //	p_e_pi_b, p_e_pi_e the probabilities of the action's embedding under both policies, in (0,1] and [0,1]
 //	kept               the probability with which a row like this was kept in the log, in (0,1]
 //
+// Where Options.Target is to be asked, lists of what could have been served are read as well, as nextbest log export writes them
+// to Parquet and NDJSON; other formats, and columns of these names that are not both lists, say nothing of it:
+//
+//	actions, probabilities
+//	                   all actions that could have been served, and the logging policy's probabilities of them
+//
 // Where Options.Slates says that rows are slots of slates, several actions chosen together, the columns are reward, action,
 // position (from 0), q_logged, q_pi_e, and
 //
