@@ -97,7 +97,7 @@ type Diagnostics struct {
 	Unmet           []string            `json:"unmet_actions,omitempty"` // that the policy has and no decision could serve
 	Units           *float64            `json:"units,omitempty"`
 	EffectiveUnits  *float64            `json:"effective_units,omitempty"`
-	Damaged         float64             `json:"damaged,omitempty"` // places of the log
+	Damaged         float64             `json:"damaged"` // places of the log
 	MeanKept        *float64            `json:"keep_probability"`
 	Censored        float64             `json:"censored"`
 	CensoredShare   *float64            `json:"censored_share"`
