@@ -67,6 +67,7 @@ func TestBadRequests(t *testing.T) {
 		{"interval", func(q *Request) { q.Interval = "guess" }, "interval", "guess"},
 		{"few rounds", func(q *Request) { q.Rounds = 1 }, "rounds", "1 rounds"},
 		{"many rounds", func(q *Request) { q.Rounds = 1e6 }, "rounds", "1000000"},
+		{"few rounds for alpha", func(q *Request) { q.Interval, q.Alpha = "bootstrap", 1e-4 }, "rounds", "at least 20000 rounds"},
 		{"time", func(q *Request) { q.Since, q.Until = now, now }, "until", "not after"},
 	} {
 		q := NewRequest("shop", Policy{Name: "online"}, Policy{Name: "uniform"})
