@@ -9,11 +9,11 @@ import (
 
 // Options are the choices of an evaluation. Zero values mean the defaults.
 type Options struct {
-	// Alpha is the probability with which an interval may miss (0.05).
+	// Alpha is the probability with which an interval may miss, above 0 and up to 0.5 (0.05).
 	Alpha float64
 	// Method is how intervals are computed; empty means the default of each estimator.
 	Method Method
-	// Bootstrap is for Method Resampled: 1000 rounds where it says none.
+	// Bootstrap is for Method Resampled: 1000 rounds where it says none, at least 2/Alpha and at most MostRounds.
 	Bootstrap Bootstrap
 	// Rewards is the true range of rewards, where it is known: the zero value means that it is not.
 	Rewards Range
@@ -41,15 +41,29 @@ func Methods() []Method {
 	return []Method{ByDelta, Resampled, ByLikelihood, BySequence, ByGammaSequence}
 }
 
+// MostRounds bounds the rounds of a bootstrap: beyond it, what the rounds add to the error of an interval is nothing.
+const MostRounds = 100_000
+
+// mostAlpha is where an interval is as likely to miss as not. Beyond it, intervals would be of no use.
+const mostAlpha = 0.5
+
+// leastRounds is how many rounds it takes until each end of a percentile interval, at alpha/2, has one round beyond it.
+func leastRounds(alpha float64) int {
+	const rounding = 1e-9 // 2/alpha may come out above the whole number that is meant.
+	return int(min(math.Ceil(2/alpha*(1-rounding)), math.MaxInt32))
+}
+
 // Check returns an error that says which choice is not possible.
 func (o *Options) Check() error {
 	switch {
-	case !(o.Alpha > 0 && o.Alpha < 1):
-		return fmt.Errorf("alpha is %v, want a probability between 0 and 1", o.Alpha)
+	case !(o.Alpha > 0 && o.Alpha <= mostAlpha):
+		return fmt.Errorf("alpha is %v, want a probability above 0 and up to %v", o.Alpha, mostAlpha)
 	case o.Method != Default && !slices.Contains(Methods(), o.Method):
 		return fmt.Errorf("unknown interval %q, want one of %s", o.Method, strings.Trim(fmt.Sprint(Methods()), "[]"))
-	case o.Bootstrap.Rounds < 2:
-		return fmt.Errorf("a bootstrap of %d rounds, want at least 2", o.Bootstrap.Rounds)
+	case o.Bootstrap.Rounds < 2 || o.Bootstrap.Rounds > MostRounds:
+		return fmt.Errorf("a bootstrap of %d rounds, want at least 2 and at most %d", o.Bootstrap.Rounds, MostRounds)
+	case o.Method == Resampled && o.Bootstrap.Rounds < leastRounds(o.Alpha):
+		return fmt.Errorf("a bootstrap of %d rounds: alpha %v needs at least %d rounds", o.Bootstrap.Rounds, o.Alpha, leastRounds(o.Alpha))
 	case o.Rewards.Least > o.Rewards.Most || math.IsInf(o.Rewards.Most-o.Rewards.Least, 0):
 		return fmt.Errorf("rewards from %v to %v, want a finite range", o.Rewards.Least, o.Rewards.Most)
 	}

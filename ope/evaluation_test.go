@@ -308,3 +308,32 @@ func TestUnmetActionsAreRefused(t *testing.T) {
 		t.Errorf("verdict %+v", v)
 	}
 }
+
+func TestOptionsSayWhatIsNotPossible(t *testing.T) {
+	for _, c := range []struct {
+		options Options
+		word    string // of the error, empty where there is none
+	}{
+		{Options{}, ""},
+		{Options{Alpha: 0.5}, ""},
+		{Options{Alpha: 1e-300}, ""},
+		{Options{Alpha: -0.1}, "alpha is -0.1"},
+		{Options{Alpha: 0.51}, "alpha is 0.51, want a probability above 0 and up to 0.5"},
+		{Options{Alpha: math.NaN()}, "alpha is NaN"},
+		{Options{Bootstrap: Bootstrap{Rounds: 1}}, "1 rounds, want at least 2"},
+		{Options{Bootstrap: Bootstrap{Rounds: 100_000}}, ""},
+		{Options{Bootstrap: Bootstrap{Rounds: 100_001}}, "100001 rounds, want at least 2 and at most 100000"},
+		{Options{Method: Resampled}, ""},
+		{Options{Method: Resampled, Alpha: 1e-4}, "alpha 0.0001 needs at least 20000 rounds"},
+		{Options{Method: Resampled, Alpha: 1e-4, Bootstrap: Bootstrap{Rounds: 19_999}}, "needs at least 20000 rounds"},
+		{Options{Method: Resampled, Alpha: 1e-4, Bootstrap: Bootstrap{Rounds: 20_000}}, ""},
+		{Options{Method: Resampled, Alpha: 0.003, Bootstrap: Bootstrap{Rounds: 666}}, "needs at least 667 rounds"},
+		{Options{Method: Resampled, Alpha: 1e-300}, "rounds"},
+		{Options{Method: ByDelta, Alpha: 1e-4}, ""},
+	} {
+		_, err := New(basic, nil, c.options)
+		if (err == nil) != (c.word == "") || err != nil && !strings.Contains(err.Error(), c.word) {
+			t.Errorf("%+v: error %v, want one with %q", c.options, err, c.word)
+		}
+	}
+}

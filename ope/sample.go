@@ -90,7 +90,8 @@ func (e *FieldError) Error() string {
 	return fmt.Sprintf("%s is %v, want %s", e.Field, e.Value, e.Wanted)
 }
 
-// Check returns a *FieldError for the first of the given fields that is not a number, not finite or not a probability.
+// Check returns a *FieldError for the first of the given fields that is not a number of a size up to 1e70, not a probability, or
+// a probability that makes a weight of more than that.
 func (s *Sample) Check(given Columns) error {
 	if e := number("reward", s.Reward); e != nil {
 		return e
@@ -100,6 +101,9 @@ func (s *Sample) Check(given Columns) error {
 	}
 	if given.Has(HasTarget) && !probability(s.Target) {
 		return &FieldError{"pi_e", s.Target, "a probability in [0,1]"}
+	}
+	if given.Has(HasPropensity|HasTarget) && tooHeavy(s.Target, s.Propensity) {
+		return &FieldError{"pscore", s.Propensity, notHeavy}
 	}
 	return s.checkOptional(given)
 }
@@ -134,14 +138,42 @@ func (s *Sample) checkRare(given Columns) error {
 	case given.Has(HasExpectedSquare) && !(s.ExpectedSquare >= 0 && s.ExpectedSquare <= math.MaxFloat64):
 		return &FieldError{"expected_square_weight", s.ExpectedSquare, "a finite number from 0"}
 	}
+	return s.checkHeavy(given)
+}
+
+// checkHeavy refuses what makes too heavy weights. Those of the probabilities and of Kept are multiplied.
+func (s *Sample) checkHeavy(given Columns) error {
+	kept := 1.0
+	if given.Has(HasKept) {
+		kept = s.Kept
+	}
+	switch {
+	case given.Has(HasMeanPropensity|HasTarget) && tooHeavy(s.Target, s.MeanPropensity):
+		return &FieldError{"pscore_avg", s.MeanPropensity, notHeavy}
+	case given.Has(HasMarginals) && tooHeavy(s.MarginalTarget, s.MarginalPropensity):
+		return &FieldError{"p_e_pi_b", s.MarginalPropensity, notHeavy}
+	case tooHeavy(1, kept),
+		given.Has(HasPropensity|HasTarget) && tooHeavy(s.Target, s.Propensity*kept),
+		given.Has(HasMeanPropensity|HasTarget) && tooHeavy(s.Target, s.MeanPropensity*kept),
+		given.Has(HasMarginals) && tooHeavy(s.MarginalTarget, s.MarginalPropensity*kept):
+		return &FieldError{"kept", s.Kept, notHeavy}
+	}
 	return nil
 }
 
+// largest bounds rewards and weights, so that the square of a reward times a weight, of 1e280, can still be summed.
+const largest = 1e70
+
+// notHeavy is what is wanted where a weight is above the largest.
+const notHeavy = "a probability that does not make weights of more than 1e70"
+
+func tooHeavy(target, propensity float64) bool { return target > largest*propensity }
+
 func number(field string, x float64) error {
-	if math.Abs(x) <= math.MaxFloat64 {
+	if math.Abs(x) <= largest {
 		return nil
 	}
-	return &FieldError{field, x, "a finite number"}
+	return &FieldError{field, x, "a number between -1e70 and 1e70"}
 }
 
 // tolerance is by how much rounding may take a probability above 1.

@@ -50,7 +50,7 @@ func (c SlateColumns) Missing(needed SlateColumns) (names []string) {
 	return names
 }
 
-// Check returns a *FieldError for the first of the given fields that is not finite, or not a probability where it must be.
+// Check returns a *FieldError for the first of the given fields that is not as Sample.Check wants it.
 func (r *SlateRow) Check(given SlateColumns) error {
 	if err := number("reward", r.Reward); err != nil {
 		return err
@@ -68,6 +68,9 @@ func (r *SlateRow) Check(given SlateColumns) error {
 		}
 		if !probability(pair[1]) {
 			return &FieldError{names[1], pair[1], "a probability in [0,1]"}
+		}
+		if tooHeavy(pair[1], pair[0]) {
+			return &FieldError{names[0], pair[0], notHeavy}
 		}
 	}
 	if given.Has(HasSlateModel) {

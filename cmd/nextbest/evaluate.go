@@ -187,7 +187,8 @@ func (f *evaluateFlags) choices() (report.Choices, error) {
 		}
 		options.Rewards = ope.Range{Least: f.rewardMin, Most: f.rewardMax}
 	}
-	return report.Choices{Specs: specs, Options: options, Slots: f.slots}, options.Check()
+	given := options.Rewards != ope.Range{}
+	return report.Choices{Specs: specs, Options: options, RewardsGiven: given, Slots: f.slots}, options.Check()
 }
 
 // estimatorNames splits at commas: the flag's own splitting would take brackets apart in another way.

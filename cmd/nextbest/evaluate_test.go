@@ -146,6 +146,8 @@ func TestEvaluateFailures(t *testing.T) {
 		{"--table x.csv --alpha 2", exitUsage, "alpha is 2"},
 		{"--table x.csv --interval wide", exitUsage, `unknown interval "wide"`},
 		{"--table x.csv --reward-min 1", exitUsage, "--reward-min and --reward-max go together"},
+		{"--reward-min 0 --reward-max 1 --table " + tableFile(t, "range.csv", "action,reward,pscore,pi_e\na,1,0.5,1\na,2,0.5,1\n"),
+			exitFailed, "range.csv:3: column reward: 2 is not between 0 and 1, as --reward-min and --reward-max say"},
 		{"--table x.csv --report r.png", exitUsage, ".html"},
 		{"--table x.csv", exitFailed, "x.csv"},
 		{"--table " + tableFile(t, "zero.csv", "action,reward,pscore,pi_e\na,1,0.5,1\nb,0,0,0\n"), exitFailed, "zero.csv:3: column pscore"},

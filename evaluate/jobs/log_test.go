@@ -18,6 +18,7 @@ import (
 	"github.com/nextbest/nextbest/features"
 	"github.com/nextbest/nextbest/learn"
 	"github.com/nextbest/nextbest/loop"
+	"github.com/nextbest/nextbest/ope"
 )
 
 // writing is a log that a learner and decisions write to all the while.
@@ -142,7 +143,7 @@ func TestCancelStopsTheBootstrap(t *testing.T) {
 	for range mostPolicies {
 		q.Policies = append(q.Policies, Policy{Name: "action:a"})
 	}
-	q.Interval, q.Rounds = "bootstrap", mostRounds
+	q.Interval, q.Rounds = "bootstrap", ope.MostRounds
 	first, err := r.Start(&q)
 	check(t, err)
 	second, err := r.Start(&q)

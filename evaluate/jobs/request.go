@@ -23,8 +23,6 @@ const (
 	// Slots have sums of their own, so there are as many more as a page has slots; ten are reckoned with.
 	mostSums      = 500
 	reckonedSlots = 10
-	// mostRounds bounds the rounds of a bootstrap: beyond it, what the rounds add to the error of an interval is nothing.
-	mostRounds = 100_000
 )
 
 // Policy is a policy to be evaluated.
@@ -142,11 +140,8 @@ func choicesOf(q *Request) (report.Choices, error) {
 	if err != nil {
 		return report.Choices{}, invalid(fmt.Sprintf("estimators[%d]", firstBad(q)), err.Error())
 	}
-	switch {
-	case len(specs) == 0:
+	if len(specs) == 0 {
 		return report.Choices{}, invalid("estimators", "is empty")
-	case q.Rounds > mostRounds:
-		return report.Choices{}, invalid("rounds", fmt.Sprintf("is %d, and may be at most %d", q.Rounds, mostRounds))
 	}
 	options := ope.Options{Alpha: q.Alpha, Method: q.Interval, Bootstrap: ope.Bootstrap{Rounds: q.Rounds, Seed: q.Seed}}
 	if err := options.Check(); err != nil {
@@ -167,11 +162,12 @@ func firstBad(q *Request) int {
 
 // badOption finds the option by taking the others out.
 func badOption(o ope.Options) string {
-	alone := ope.Options{Alpha: o.Alpha, Bootstrap: ope.Bootstrap{Rounds: 2}}
+	alone := ope.Options{Alpha: o.Alpha, Bootstrap: ope.Bootstrap{Rounds: ope.MostRounds}}
 	if alone.Check() != nil {
 		return "alpha"
 	}
-	if alone.Method = o.Method; alone.Check() != nil {
+	// The default alpha: one that asks for more rounds says so by its rounds.
+	if alone.Alpha, alone.Method = 0.05, o.Method; alone.Check() != nil {
 		return "interval"
 	}
 	return "rounds"

@@ -61,12 +61,13 @@ func TestBadRequests(t *testing.T) {
 		{"unknown estimator", func(q *Request) { q.Estimators = []string{"ips", "ipw"} }, "estimators[1]", "ipw"},
 		{"estimator twice", func(q *Request) { q.Estimators = []string{"dm", "ips", "ips"} }, "estimators[2]", "twice"},
 		{"no estimator", func(q *Request) { q.Estimators = nil }, "estimators", "empty"},
-		{"lambda out of range", func(q *Request) { q.Estimators, q.Lambda = []string{"switch_dr"}, -1 }, "estimators[0]", "-1"},
+		{"lambda out of range", func(q *Request) { q.Estimators = []string{"switch_dr(-1)"} }, "estimators[0]", "-1"},
 		{"alpha", func(q *Request) { q.Alpha = 1 }, "alpha", "1"},
 		{"alpha that is no number", func(q *Request) { q.Alpha = math.NaN() }, "alpha", "NaN"},
 		{"interval", func(q *Request) { q.Interval = "guess" }, "interval", "guess"},
 		{"few rounds", func(q *Request) { q.Rounds = 1 }, "rounds", "1 rounds"},
 		{"many rounds", func(q *Request) { q.Rounds = 1e6 }, "rounds", "1000000"},
+		{"few rounds for alpha", func(q *Request) { q.Interval, q.Alpha = "bootstrap", 1e-4 }, "rounds", "at least 20000 rounds"},
 		{"time", func(q *Request) { q.Since, q.Until = now, now }, "until", "not after"},
 	} {
 		q := NewRequest("shop", Policy{Name: "online"}, Policy{Name: "uniform"})

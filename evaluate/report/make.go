@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/nextbest/nextbest/ope"
@@ -30,6 +31,9 @@ type Rows interface {
 type Choices struct {
 	Specs   []ope.Spec
 	Options ope.Options
+	// RewardsGiven is set where Options.Rewards is what somebody says of this log: a reward outside it is then refused. A range
+	// that the loop states is that of its present file, and the log may be older.
+	RewardsGiven bool
 	// Slots also evaluates each slot by itself; not of slates.
 	Slots bool
 	// Progress is called now and then; it may be nil.
@@ -52,8 +56,9 @@ type evaluating struct {
 	slots []*ope.Evaluation // by position, nil where none was seen
 }
 
-// Make reads all rows and describes what was found.
+// Make reads all rows and describes what was found. It ends with ctx, also in the bootstrap.
 func Make(ctx context.Context, rows Rows, c Choices) (*Document, error) {
+	c.stopWith(ctx)
 	policies := make([]evaluating, len(rows.Policies()))
 	for i := range policies {
 		var err error
@@ -64,7 +69,18 @@ func Make(ctx context.Context, rows Rows, c Choices) (*Document, error) {
 	if err := addAll(ctx, rows, c, policies); err != nil {
 		return nil, err
 	}
-	return document(rows, c, policies), nil
+	d := document(rows, c, policies)
+	if err := ctx.Err(); err != nil { // What a bootstrap that was stopped has found is worth nothing.
+		return nil, err
+	}
+	return d, nil
+}
+
+// stopWith ends the bootstrap when ctx is done, where the caller has no way of its own.
+func (c *Choices) stopWith(ctx context.Context) {
+	if c.Options.Bootstrap.Between == nil {
+		c.Options.Bootstrap.Between = func() bool { return ctx.Err() == nil }
+	}
 }
 
 func addAll(ctx context.Context, rows Rows, c Choices, policies []evaluating) error {
@@ -110,6 +126,9 @@ func placed(rows Rows, err error) error {
 }
 
 func (e *evaluating) add(s *ope.Sample, given ope.Columns, c Choices) error {
+	if err := c.checkReward(s.Reward); err != nil {
+		return err
+	}
 	if err := e.whole.Add(s); err != nil {
 		return err
 	}
@@ -127,6 +146,17 @@ func (e *evaluating) add(s *ope.Sample, given ope.Columns, c Choices) error {
 		e.slots[s.Position] = slot
 	}
 	return e.slots[s.Position].Add(s)
+}
+
+// checkReward refuses a reward outside the range that was given. What is not a number is left to the evaluation.
+func (c *Choices) checkReward(reward float64) error {
+	least, most := c.Options.Rewards.Least, c.Options.Rewards.Most
+	if !c.RewardsGiven || !(reward < least || reward > most) {
+		return nil
+	}
+	return &ope.FieldError{
+		Field: "reward", Value: reward, Wanted: fmt.Sprintf("between %v and %v, as --reward-min and --reward-max say", least, most),
+	}
 }
 
 func document(rows Rows, c Choices, policies []evaluating) *Document {

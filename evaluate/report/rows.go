@@ -31,7 +31,7 @@ func (r *TableRows) Next(context.Context) ([]ope.Sample, error) {
 }
 
 // Refused implements Rows.
-func (r *TableRows) Refused(err *ope.FieldError) error { return fmt.Errorf("%s: %w", r.Path, err) }
+func (r *TableRows) Refused(err *ope.FieldError) error { return r.Table.Refused(err) }
 
 // Describe implements Rows.
 func (r *TableRows) Describe() (Source, []ope.Known) {

@@ -16,6 +16,7 @@ type Slates struct {
 
 // MakeSlates reads all slates and describes what was found. Each is one decision of the document.
 func MakeSlates(ctx context.Context, from Slates, c Choices) (*Document, error) {
+	c.stopWith(ctx)
 	evaluation, err := ope.NewSlateEvaluation(from.SlateColumns(), c.Specs, c.Options)
 	if err != nil {
 		return nil, err
@@ -36,6 +37,9 @@ func MakeSlates(ctx context.Context, from Slates, c Choices) (*Document, error) 
 		return nil, err
 	}
 	r := evaluation.Result(ope.Known{})
+	if err := ctx.Err(); err != nil { // What a bootstrap that was stopped has found is worth nothing.
+		return nil, err
+	}
 	return &Document{
 		Policy: NewPolicy("", &r, from.Actions()), Alpha: c.Options.Alpha,
 		Source: Source{Table: from.Path, Rows: from.Rows(), Slates: slates},

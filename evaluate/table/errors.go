@@ -41,6 +41,9 @@ func (e *Error) Unwrap() error { return e.Err }
 // errMissing is what a row without a value for a column is refused with.
 var errMissing = errors.New("no value")
 
+// errNoFile is what a folder, a named pipe or a device is refused with.
+var errNoFile = errors.New("this is not a file")
+
 // badCell returns an error that shows no more of a cell than a line of a terminal has room for.
 func badCell(cell []byte, wanted string) error {
 	const shown = 40

@@ -161,7 +161,7 @@ var slateGarbage = []struct{ name, text, want string }{
 	{"rows.csv", "slate_id,position,reward,pscore_item_position,eval_pscore_item_position\na,0,1,0.5,2\n",
 		":2: column eval_pscore_item_position: 2 is not a probability in [0,1]"},
 	{"rows.csv", "slate_id,position,reward,pscore_item_position\na,0,1,none\n", `:2: column pscore_item_position: "none" is not a number`},
-	{"rows.csv", "slate_id,position,reward\na,0,NaN\n", ":2: column reward: NaN is not a finite number"},
+	{"rows.csv", "slate_id,position,reward\na,0,NaN\n", ":2: column reward: NaN is not a number between -1e70 and 1e70"},
 	{"rows.csv", "slate_id,position,reward\n,0,1\n", ":2: column slate_id: no value"},
 	{"rows.csv", "slate_id,position,reward\na,0.5,1\n", ":2: column position: 0.5 is not a whole number from 0 to 65535"},
 	{"rows.csv", "slate_id,position,reward\n", ": there are no rows"},

@@ -64,6 +64,11 @@ var (
 // Open opens a table in the format that its name ends with, and reads which columns it has. Errors are *Error, or those
 // of package os. The caller closes the table.
 func Open(path string, options Options) (*Table, error) {
+	if info, err := os.Stat(path); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() { // To open a named pipe would wait for its other end.
+		return nil, &Error{Path: path, Err: errNoFile}
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -83,7 +88,7 @@ func (t *Table) open(options Options) (err error) {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return errors.New("this is not a file")
+		return errNoFile
 	}
 	format, compression := formatOf(t.path)
 	if format == "parquet" && compression != "" {
@@ -165,6 +170,9 @@ func (t *Table) read(s *ope.Sample) error {
 	}
 	return nil
 }
+
+// Refused returns the error of a sample that the last Next returned, with file, row and column.
+func (t *Table) Refused(err *ope.FieldError) error { return t.located(t.source.fields().explain(err)) }
 
 func (t *Table) ended(err error) error {
 	if err != io.EOF {
