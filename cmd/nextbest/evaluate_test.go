@@ -165,3 +165,20 @@ func TestEvaluateFailures(t *testing.T) {
 		}
 	}
 }
+
+// Rows that were all read end the count, whatever was told last; after a failure it stays where it was.
+func TestEvaluateProgressEndsAtTheEnd(t *testing.T) {
+	for _, c := range []struct {
+		all  bool
+		last string
+	}{{true, "evaluate: 1000 of 1000\n"}, {false, "evaluate: 400 of 1000\n"}} {
+		var out bytes.Buffer
+		p := newEvaluateProgress(&out)
+		p.at(0, 50)
+		p.at(20, 50)
+		p.done(c.all)
+		if !strings.HasSuffix(out.String(), c.last) {
+			t.Errorf("%q, want %q at its end", out.String(), c.last)
+		}
+	}
+}
