@@ -88,6 +88,7 @@ func TestChallengers(t *testing.T) {
 		{path + "bold/promote", `{}`, LoopChanged, ""},
 		{path + "even/takeback", `{}`, NotPromoted, ""},
 		{path + "even/promote", `{"force":true}`, InvalidField, "reason"},
+		{path + "even/promote", `{"force":true,"reason":" \t\u00a0"}`, InvalidField, "reason"},
 		{path + "even/promote", `{"actor":"` + strings.Repeat("x", 129) + `"}`, InvalidField, "actor"},
 		{path + strings.Repeat("x", 129) + "/promote", `{}`, InvalidField, "challenger"},
 		{"/v1/loops/Shop/challengers/even/promote", `{}`, InvalidField, "loop"},

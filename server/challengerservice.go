@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/nextbest/nextbest/challenger"
 	"github.com/nextbest/nextbest/decision"
@@ -69,7 +70,7 @@ func (s *challengerService) PromoteChallenger(ctx context.Context, m *nextbestv1
 	if err := s.any(m.GetLoop(), m.GetChallenger()); err != nil {
 		return nil, err
 	}
-	if m.GetForce() && m.GetReason() == "" {
+	if m.GetForce() && strings.TrimSpace(m.GetReason()) == "" {
 		return nil, invalid("reason", "say why, when force is true")
 	}
 	p, served, err := s.deps.Challengers.Promote(ctx, m.GetLoop(), m.GetChallenger(),

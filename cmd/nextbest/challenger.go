@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -84,7 +85,7 @@ file stays as it is: it comes back when it changes, by take-back, or by itself w
   nextbest challenger promote --loop homepage bolder --force --reason "the old one is broken"`,
 		Args: oneChallenger,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if o.force && o.reason == "" {
+			if o.force && strings.TrimSpace(o.reason) == "" {
 				return usageError{errors.New("--force needs a --reason, for the record")}
 			}
 			answer := &nextbestv1.PromoteChallengerResponse{}

@@ -158,6 +158,7 @@ func (s *service) commandsOfChallengers(program string) {
 		s.t.Errorf("%s", out)
 	}
 	run(exitUsage, "promote", "worse", "--force")
+	run(exitUsage, "promote", "worse", "--force", "--reason", " ")
 	if out := run(exitFailed, "promote", "nobody"); !strings.Contains(out, "UNKNOWN_CHALLENGER") {
 		s.t.Errorf("%s", out)
 	}

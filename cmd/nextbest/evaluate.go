@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -134,6 +135,11 @@ func (f *evaluateFlags) validate(flags *pflag.FlagSet) error {
 	case flags.Changed("columns"):
 		return errors.New("--columns is for --table")
 	}
+	for i, policy := range f.policies {
+		if slices.Contains(f.policies[:i], policy) {
+			return fmt.Errorf("--policy %s is there twice", policy)
+		}
+	}
 	return f.validateChoices()
 }
 
@@ -163,10 +169,20 @@ func (f *evaluateFlags) validateChoices() error {
 	if f.report != "" && filepath.Ext(f.report) != ".html" {
 		return fmt.Errorf("--report %q: the name must end in .html", f.report)
 	}
-	for _, bound := range []string{f.since, f.until} {
-		if _, err := parseTime(bound); err != nil {
-			return err
-		}
+	return f.validateTimes()
+}
+
+func (f *evaluateFlags) validateTimes() error {
+	since, err := parseTime(f.since)
+	if err != nil {
+		return err
+	}
+	until, err := parseTime(f.until)
+	if err != nil {
+		return err
+	}
+	if f.since != "" && f.until != "" && !since.Before(until) {
+		return fmt.Errorf("--until %s is not after --since %s", f.until, f.since)
 	}
 	return nil
 }

@@ -138,6 +138,11 @@ func TestEvaluateFailures(t *testing.T) {
 		{"--data y", exitUsage, "--loop says"},
 		{"--data y --loop l", exitUsage, "--policy says"},
 		{"--data y --loop l --policy nobody", exitUsage, "want online, uniform, baseline, action:ID or action:*, or a loop file"},
+		{"--data y --loop l --policy uniform --policy online --policy uniform", exitUsage, "--policy uniform is there twice"},
+		{"--data y --loop l --policy uniform --since 2026-10-02 --until 2026-10-01T23:00:00Z", exitUsage,
+			"--until 2026-10-01T23:00:00Z is not after --since 2026-10-02"},
+		{"--data y --loop l --policy uniform --since 2026-10-02 --until 2026-10-02", exitUsage, "is not after"},
+		{"--data nowhere --loop l --policy uniform --since 2026-10-02 --until 2026-10-03", exitFailed, "nowhere"},
 		{"--data nowhere --loop l --policy uniform", exitFailed, "nowhere"},
 		{"--data nowhere --loop l --policy nowhere.yaml", exitFailed, "nowhere.yaml"},
 		{"--table x.csv --loop l", exitUsage, "--loop is for --data"},
@@ -157,6 +162,23 @@ func TestEvaluateFailures(t *testing.T) {
 	} {
 		if status, _, errs := evaluateRun(t, strings.Fields(c.flags)...); status != c.status || !strings.Contains(errs, c.want) {
 			t.Errorf("%s: status %d, want %d with %q: %s", c.flags, status, c.status, c.want, errs)
+		}
+	}
+}
+
+// Rows that were all read end the count, whatever was told last; after a failure it stays where it was.
+func TestEvaluateProgressEndsAtTheEnd(t *testing.T) {
+	for _, c := range []struct {
+		all  bool
+		last string
+	}{{true, "evaluate: 1000 of 1000\n"}, {false, "evaluate: 400 of 1000\n"}} {
+		var out bytes.Buffer
+		p := newEvaluateProgress(&out)
+		p.at(0, 50)
+		p.at(20, 50)
+		p.done(c.all)
+		if !strings.HasSuffix(out.String(), c.last) {
+			t.Errorf("%q, want %q at its end", out.String(), c.last)
 		}
 	}
 }

@@ -242,7 +242,7 @@ func withoutZeros(v any) any {
 func slowEvaluation() map[string]any {
 	policies := make([]map[string]any, 100)
 	for i := range policies {
-		policies[i] = map[string]any{"name": "action:a"}
+		policies[i] = map[string]any{"name": fmt.Sprint("action:", i)} // Each the baseline, by another name.
 	}
 	return map[string]any{"policies": policies, "interval": "bootstrap", "rounds": 100000}
 }

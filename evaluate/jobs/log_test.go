@@ -140,8 +140,8 @@ func TestCancelStopsTheBootstrap(t *testing.T) {
 	w.play(1)
 	r := newRunner(t, w.data)
 	q := NewRequest("shop")
-	for range mostPolicies {
-		q.Policies = append(q.Policies, Policy{Name: "action:a"})
+	for i := range mostPolicies {
+		q.Policies = append(q.Policies, Policy{Name: fmt.Sprint("action:", i)}) // Each the baseline, by another name.
 	}
 	q.Interval, q.Rounds = "bootstrap", ope.MostRounds
 	first, err := r.Start(&q)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,6 +96,9 @@ func candidates(q *Request) ([]evaluate.Candidate, error) {
 		c, err := p.candidate(q.Loop, fmt.Sprintf("policies[%d]", i))
 		if err != nil {
 			return nil, err
+		}
+		if slices.Contains(q.Policies[:i], p) {
+			return nil, invalid(fmt.Sprintf("policies[%d]", i), fmt.Sprintf("is %q, which is there twice", p.Name))
 		}
 		if p.File != "" {
 			files++

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -45,10 +46,12 @@ func TestBadRequests(t *testing.T) {
 			"policies[1].loopFile", "shop.yaml:2:7: "},
 		{"not text", func(q *Request) { q.Policies[1] = Policy{"shop.yaml", "\x00\xff"} }, "policies[1].loopFile", "shop.yaml:1:"},
 		{"many files", func(q *Request) {
-			for range 9 {
-				q.Policies = append(q.Policies, Policy{"shop.yaml", shop("uniform")})
+			for i := range 9 {
+				q.Policies = append(q.Policies, Policy{fmt.Sprint("shop", i, ".yaml"), shop("uniform")})
 			}
 		}, "policies", "9 loop files"},
+		{"policy twice", func(q *Request) { q.Policies = append(q.Policies, Policy{Name: "online"}) }, "policies[2]", "twice"},
+		{"file twice", func(q *Request) { q.Policies = []Policy{{"s", shop("uniform")}, {"s", shop("uniform")}} }, "policies[1]", "twice"},
 		{"many policies", func(q *Request) { q.Estimators, q.Policies = []string{"ips"}, make([]Policy, 101); name(q.Policies) },
 			"policies", "101 policies"},
 		{"many sums", func(q *Request) {
@@ -82,7 +85,7 @@ func TestBadRequests(t *testing.T) {
 
 func name(policies []Policy) {
 	for i := range policies {
-		policies[i].Name = "action:a"
+		policies[i].Name = fmt.Sprint("action:", i)
 	}
 }
 
