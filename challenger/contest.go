@@ -27,6 +27,7 @@ type entrant struct {
 type contest struct {
 	loop     string
 	metrics  []learn.Metric // of the reward, in the order of a row's
+	rewards  ope.Range      // of the reward; zero where the loop does not bound it
 	entrants []*entrant     // in the order of a row's samples
 
 	inForce   string // SHA-256 of the file; "" for none
@@ -53,8 +54,9 @@ type declaration struct {
 // unless a change in the log says otherwise.
 func newContest(s *learn.Standing, entrants []*entrant) *contest {
 	c := &contest{
-		loop: s.Definition.Loop.Name, metrics: s.Base.Reward.Metrics, entrants: entrants,
-		inForce: s.Definition.SHA256, spec: s.Definition.Promotion, from: 1,
+		loop: s.Definition.Loop.Name, metrics: s.Base.Reward.Metrics, rewards: rangeOf(&s.Base.Reward),
+		entrants: entrants,
+		inForce:  s.Definition.SHA256, spec: s.Definition.Promotion, from: 1,
 		declared: map[string]declaration{}, takenBack: map[string]bool{},
 	}
 	if s.Displaced != nil {
@@ -132,22 +134,42 @@ func (c *contest) restart() {
 	}
 	c.recall = nil
 	if c.displaced != "" {
-		c.recall = newGain(c.watched(), c.alpha)
+		c.recall = newGain(c.watched(), c.alpha, c.watchedRange())
 	}
+}
+
+// rangeOf is the range that a loop says its rewards are in, zero where it says none.
+func rangeOf(r *learn.RewardSpec) ope.Range {
+	least, most := evaluate.RewardRange(r)
+	if math.IsNaN(least) || math.IsNaN(most) {
+		return ope.Range{}
+	}
+	return ope.Range{Least: least, Most: most}
+}
+
+// watchedRange is the range of what is watched, more being better: known of the reward alone.
+func (c *contest) watchedRange() ope.Range {
+	switch {
+	case c.watch.Metric != "":
+		return ope.Range{}
+	case c.watch.Lower:
+		return ope.Range{Least: -c.rewards.Most, Most: -c.rewards.Least}
+	}
+	return c.rewards
 }
 
 // enter begins the evaluation of an entrant.
 func (c *contest) enter(e *entrant) {
 	e.since, e.gain = 0, nil
 	if d := c.declared[e.name]; e.name != "" && d.sha256 == e.definition.SHA256 {
-		e.since, e.gain = d.position, newGain(columns, c.spec.Alpha)
+		e.since, e.gain = d.position, newGain(columns, c.spec.Alpha, c.rewards)
 	}
 }
 
 // columns are what samples of live traffic have. Users are left out: the draws of one user's decisions are independent of each
 // other, which is all that a sequence over decisions needs (ADR 0011), and groups of users are no sequence.
 const columns = ope.HasAction | ope.HasPropensity | ope.HasTarget | ope.HasModel | ope.HasUnsupported | ope.HasPosition |
-	ope.HasKept
+	ope.HasKept | ope.HasExpectedSquare
 
 // watched are the columns of samples of what is watched. The model expects rewards; a metric is judged without it.
 func (c *contest) watched() ope.Columns {

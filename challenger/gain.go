@@ -18,8 +18,9 @@ type gain struct {
 }
 
 // newGain returns one of samples with the given columns. Its interval misses with probability alpha, at all looks together.
-func newGain(given ope.Columns, alpha float64) *gain {
-	e, err := ope.New(given, nil, ope.Options{Alpha: alpha, Method: ope.BySequence})
+// The rewards are in the given range; the zero value is one that is not known.
+func newGain(given ope.Columns, alpha float64, rewards ope.Range) *gain {
+	e, err := ope.New(given, nil, ope.Options{Alpha: alpha, Method: ope.BySequence, Rewards: rewards})
 	if err != nil { // The loop file's limits on alpha are narrower.
 		panic(err)
 	}

@@ -25,7 +25,7 @@ type outcome struct{ promoted, recalled, naive int }
 // without one. naive is by a test at 5% that is right for one look, every so many events.
 func (w *arms) path(seed uint64, events, every int, spec *learn.PromotionSpec) (out outcome) {
 	rng := rand.New(rand.NewPCG(2026, seed))
-	own, metric := newGain(columns, spec.Alpha), newGain(columns&^ope.HasModel, spec.Alpha)
+	own, metric := newGain(columns&^ope.HasExpectedSquare, spec.Alpha, ope.Range{}), newGain(columns&^(ope.HasModel|ope.HasExpectedSquare), spec.Alpha, ope.Range{})
 	first := func(at *int, i int, holds bool) {
 		if *at == 0 && holds {
 			*at = i

@@ -147,8 +147,10 @@ func (l *Log) Actions() []string { return l.judge.numbers.ids }
 func (l *Log) Definition() *learn.Definition { return l.definition }
 
 // RewardRange returns the least and the most that an event can be worth, NaN and NaN where the loop does not bound it.
-func (l *Log) RewardRange() (least, most float64) {
-	r := &l.definition.Reward
+func (l *Log) RewardRange() (least, most float64) { return RewardRange(&l.definition.Reward) }
+
+// RewardRange is that of a loop's reward.
+func RewardRange(r *learn.RewardSpec) (least, most float64) {
 	if math.IsInf(r.Min, 0) || math.IsInf(r.Max, 0) || len(r.Metrics) > 0 || r.Aggregation == learn.Sum {
 		return math.NaN(), math.NaN()
 	}

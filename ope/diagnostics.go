@@ -175,7 +175,7 @@ func standardised(difference, standardError float64) float64 {
 func (d *diagnosing) seen(of *Diagnostics, rewards Range) seen {
 	return seen{
 		effective: of.Effective(), rewards: rewards, heavy: d.square / d.sum, light: d.lightest,
-		model: d.model / of.Stands,
+		model: d.model / of.Stands, unit: d.rewardsOfUnits.meanSize(),
 	}
 }
 

@@ -135,7 +135,7 @@ func newEvaluation(given Columns, options Options) (*Evaluation, error) {
 }
 
 func (e *Evaluation) setGain(headline Estimator) {
-	e.gain = e.newSums(gainOf{headline})
+	e.gain = e.newSums(gainOf{Estimator: headline})
 	if e.gain.grouped == nil {
 		e.gain.grouped = &Groups{}
 	}
@@ -166,6 +166,10 @@ func (e *Evaluation) Add(s *Sample) error {
 		t.add(s, at)
 	}
 	if e.gain != nil {
+		if g := e.gain.estimator.(gainOf); e.diagnosis.n == 1 && g.SelfNormalised() {
+			g.offset = s.Reward
+			e.gain.estimator = g
+		}
 		e.gain.add(s, at)
 	}
 	return nil
@@ -263,11 +267,18 @@ func unableFor(name string, columns []string) Estimate {
 }
 
 // gainOf is an estimator less the logged reward: of the difference between the evaluated and the logging policy.
-type gainOf struct{ Estimator }
+//
+// Offset is taken off each reward of a self-normalised one, which changes nothing but the digits that are lost where rewards
+// are large and much alike.
+type gainOf struct {
+	Estimator
+	offset float64
+}
 
 // Terms implements Estimator.
 func (g gainOf) Terms(s *Sample) Terms {
 	t := g.Estimator.Terms(s)
-	t.Linear -= s.Reward
+	t.Ratio -= g.offset * t.Weight
+	t.Linear -= s.Reward - g.offset
 	return t
 }

@@ -85,6 +85,8 @@ type seen struct {
 	// heavy is the mean weight under the evaluated policy, Σw²/Σw, light the least seen, and model the mean of q_π; NaN where
 	// there are none.
 	heavy, light, model float64
+	// unit is how many samples the unit of a sample has in the mean: 1 where there are no units.
+	unit float64
 }
 
 // interval computes that of a method; everything where the method is not for this estimator.
@@ -159,7 +161,7 @@ func (s *sums) gain(of seen) Interval {
 		e := Evidence{Effective: of.effective}
 		usual = s.bootstrapped(e.BootstrapAlpha(s.options.Alpha))
 	}
-	return s.reckonUnseen(usual, spread, of, delta)
+	return s.reckonUnseen(usual, spread, of.unit, of, delta)
 }
 
 // gainSequence is the same at all times.
@@ -168,7 +170,7 @@ func (s *sums) gainSequence(of seen) Interval {
 		return DeltaSequence(m, s.estimator.SelfNormalised(), s.options.Alpha, tightestAt)
 	}
 	s.moments.Flush() // Of samples, not of units: the draws are independent, which is what the sequence rests on.
-	return s.reckonUnseen(sequence(s.moments), s.moments, of, sequence)
+	return s.reckonUnseen(sequence(s.moments), s.moments, 1, of, sequence)
 }
 
 func (s *sums) bootstrapped(alpha float64) Interval {

@@ -68,3 +68,16 @@ func designEffect(samples *Moments, units *Groups) float64 {
 	}
 	return max(1, units.Moments().Variance(true)/samples.Variance(true))
 }
+
+// meanSize returns how many samples the group of a sample has in the mean, Σ size² / Σ size; 1 without groups.
+func (g *Groups) meanSize() float64 {
+	if len(g.Sums) == 0 {
+		return 1
+	}
+	var sum, square float64
+	for _, t := range g.Sums {
+		sum += t.Count
+		square += t.Count * t.Count
+	}
+	return square / sum
+}

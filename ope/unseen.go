@@ -16,7 +16,8 @@ func unseenCount(alpha float64) float64 {
 //
 // A variance is that of what was seen. Where a loss is rare, and the decisions that the evaluated policy would make are rare
 // in the log, it may well be that none of them met one: a difference then looks certain that rests on nothing.
-func (s *sums) reckonUnseen(i Interval, m *Moments, of seen, bound func(*Moments) Interval) Interval {
+// Moments of units are added whole units, of size samples each.
+func (s *sums) reckonUnseen(i Interval, m *Moments, size float64, of seen, bound func(*Moments) Interval) Interval {
 	g, ok := s.estimator.(gainOf)
 	if _, slates := g.Estimator.(slateTerms); !ok || slates || math.IsNaN(of.heavy) {
 		return i // Of slates, the terms are not those of one sample.
@@ -24,14 +25,18 @@ func (s *sums) reckonUnseen(i Interval, m *Moments, of seen, bound func(*Moments
 	for _, w := range [2]float64{of.heavy, of.light} {
 		for _, r := range [2]float64{of.rewards.Least, of.rewards.Most} {
 			x := Sample{Reward: r, Propensity: 1 / max(w, 1), Target: w / max(w, 1), QLogged: of.model, QTarget: of.model}
-			t := g.Terms(&x)
-			t.Count = 1
+			t := g.Terms(&x).times(size)
 			with := bound(m.with(unseenCount(s.options.Alpha), t))
 			i.Lower, i.Upper = min(i.Lower, with.Lower), max(i.Upper, with.Upper)
 		}
 	}
-	return i
+	// A difference within the error of its arithmetic is none.
+	slack := rounding * max(math.Abs(of.rewards.Least-g.offset), math.Abs(of.rewards.Most-g.offset))
+	return Interval{i.Lower - slack, i.Upper + slack, i.Method}
 }
+
+// rounding is the error of sums and their differences, relative to the largest reward.
+const rounding = 1e-9
 
 // with returns the moments with so many samples more, all of the same terms. The moments must be flushed.
 func (m *Moments) with(count float64, t Terms) *Moments {

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/nextbest/nextbest/ope"
@@ -27,12 +26,6 @@ func verdictText(v *Verdict) string {
 	return strings.Join(append(parts, v.Warnings...), " ")
 }
 
-// rounding is how much of the size of rewards a gain may be without being more than an error of arithmetic.
-const rounding = 1e-9
-
-// scale is the size of rewards.
-func (p *Policy) scale() float64 { return math.Abs(or(p.Diagnostics.Logger.Value, 0)) }
-
 // NewGate says whether a policy may replace the one that wrote the log: only if the log can answer, and the interval of its
 // gain is above least.
 func NewGate(p *Policy, least float64) *Gate {
@@ -45,7 +38,7 @@ func NewGate(p *Policy, least float64) *Gate {
 		return &Gate{false, "the gain over the logging policy has no lower bound"}
 	case p.Diagnostics.Damaged > 0:
 		return &Gate{false, fmt.Sprintf("the log is damaged in %.0f places (nextbest log verify says where)", p.Diagnostics.Damaged)}
-	case *p.Gain.Lower-least > rounding*p.scale():
+	case *p.Gain.Lower > least:
 		return &Gate{true, fmt.Sprintf("the gain over the logging policy is at least %.4g, above %g", *p.Gain.Lower, least)}
 	}
 	return &Gate{false, fmt.Sprintf("the gain over the logging policy may be as low as %.4g, which is not above %g",
