@@ -85,19 +85,28 @@ func blockMoments(block [][termCount]float64) (m Moments) {
 	for i := range m.Mean {
 		m.Mean[i] /= m.N
 	}
+	var varying [termCount]int
+	n := 0
+	for i := range m.Mean {
+		if m.Least[i] < m.Most[i] { // Most estimators leave some terms alone.
+			varying[n] = i
+			n++
+		}
+	}
 	for k := range block {
-		m.addDeviations(&block[k])
+		m.addDeviations(&block[k], varying[:n])
 	}
 	return m
 }
 
-func (m *Moments) addDeviations(x *[termCount]float64) {
+// addDeviations adds the products of a sample's deviations, in the terms that vary.
+func (m *Moments) addDeviations(x *[termCount]float64, varying []int) {
 	var d [termCount]float64
-	for i := range d {
+	for _, i := range varying {
 		d[i] = x[i] - m.Mean[i]
 	}
-	for i := range termCount {
-		for j := i; j < termCount; j++ {
+	for k, i := range varying {
+		for _, j := range varying[k:] {
 			m.Co[i][j] += d[i] * d[j]
 		}
 	}
