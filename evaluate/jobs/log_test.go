@@ -155,7 +155,7 @@ func TestCancelStopsTheBootstrap(t *testing.T) {
 	}
 	asked := time.Now()
 	w.await(r, second.ID, func(e *Evaluation) bool { return e.State == Running })
-	if took := time.Since(asked); took > 5*time.Second {
+	if took := time.Since(asked); took > 30*time.Second {
 		t.Errorf("went on for %v", took)
 	}
 	asked = time.Now()
