@@ -28,7 +28,7 @@ func TestPDISIsThatOfTheReference(t *testing.T) {
 				Both      [2]float64   `json:"interval_overall"`
 			} `json:"pdis_cressieread"`
 		}
-		readParityJSON(t, filepath.Join(folder, "..", "..", "vw_estimators", filepath.Base(folder)+".json"), &vw)
+		readJSON(t, &vw, filepath.Join(folder, "..", "..", "vw_estimators", filepath.Base(folder)+".json"))
 		p, sum := pdisOver(slates), 0.0
 		for l, want := range vw.PDIS.Values {
 			value, interval := p.Slot(l, 0.05)

@@ -1,8 +1,6 @@
 package ope
 
 import (
-	"compress/gzip"
-	"encoding/csv"
 	"encoding/json"
 	"math"
 	"os"
@@ -73,25 +71,11 @@ func readReferenceCase(t *testing.T, folder string) (c referenceCase) {
 
 func readReferenceRows(t *testing.T, file string) (rows []map[string]float64) {
 	t.Helper()
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	records, err := csv.NewReader(z).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, record := range records[1:] {
+	columns := readColumns(t, file)
+	for i := range columns["reward"] {
 		row := map[string]float64{}
-		for i, text := range record {
-			if row[records[0][i]], err = strconv.ParseFloat(text, 64); err != nil {
-				t.Fatal(err)
-			}
+		for name, values := range columns {
+			row[name] = values[i]
 		}
 		rows = append(rows, row)
 	}

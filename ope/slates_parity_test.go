@@ -3,7 +3,6 @@ package ope
 import (
 	"compress/gzip"
 	"encoding/csv"
-	"encoding/json"
 	"io"
 	"math"
 	"os"
@@ -87,19 +86,8 @@ func expectedEstimates(t *testing.T, folder string) map[string]expectedEstimate 
 	var expected struct {
 		Estimators map[string]expectedEstimate `json:"estimators"`
 	}
-	readParityJSON(t, filepath.Join(folder, "expected.json"), &expected)
+	readJSON(t, &expected, filepath.Join(folder, "expected.json"))
 	return expected.Estimators
-}
-
-func readParityJSON(t *testing.T, path string, into any) {
-	t.Helper()
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(content, into); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func checkParity(t *testing.T, what string, got, want float64) {
@@ -260,7 +248,7 @@ func TestSlateEstimatorsAreThoseOfTheReference(t *testing.T) {
 				Gaussian [2]float64 `json:"gaussian_95"`
 			} `json:"pseudo_inverse"`
 		}
-		readParityJSON(t, filepath.Join(folder, "..", "..", "vw_estimators", filepath.Base(folder)+".json"), &vw)
+		readJSON(t, &vw, filepath.Join(folder, "..", "..", "vw_estimators", filepath.Base(folder)+".json"))
 		m := slateMoments(PseudoInverse{}, slates)
 		checkParity(t, "pseudo-inverse", m.Value(false), vw.PseudoInverse.Value)
 		const z95 = 1.959963984540054
