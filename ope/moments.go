@@ -128,11 +128,16 @@ func (m *Moments) Variance(selfNormalised bool) float64 {
 	if selfNormalised {
 		a[ratio], a[weight] = 1/m.Mean[weight], -m.Mean[ratio]/(m.Mean[weight]*m.Mean[weight])
 	}
+	return m.varianceAlong(&a)
+}
+
+// varianceAlong returns the variance of a function of the means whose gradient is g.
+func (m *Moments) varianceAlong(g *[termCount]float64) float64 {
 	sum := 0.0
 	for i := range termCount {
-		sum += a[i] * a[i] * m.Co[i][i]
+		sum += g[i] * g[i] * m.Co[i][i]
 		for j := i + 1; j < termCount; j++ {
-			sum += 2 * a[i] * a[j] * m.Co[i][j]
+			sum += 2 * g[i] * g[j] * m.Co[i][j]
 		}
 	}
 	return max(sum, 0) / (m.N * (m.N - 1))

@@ -107,14 +107,7 @@ func partsVariance(m *Moments, a, b float64) float64 {
 		linear: a / m.Mean[count], count: -a * m.Mean[linear] / (m.Mean[count] * m.Mean[count]),
 		ratio: b / m.Mean[weight], weight: -b * m.Mean[ratio] / (m.Mean[weight] * m.Mean[weight]),
 	}
-	sum := 0.0
-	for i := range termCount {
-		sum += g[i] * g[i] * m.Co[i][i]
-		for j := i + 1; j < termCount; j++ {
-			sum += 2 * g[i] * g[j] * m.Co[i][j]
-		}
-	}
-	return max(sum, 0) / (m.N * (m.N - 1))
+	return m.varianceAlong(&g)
 }
 
 // weights returns the shares ρ_k and the weights λ_k, each of sum 1.
