@@ -54,7 +54,7 @@ type declaration struct {
 // unless a change in the log says otherwise.
 func newContest(s *learn.Standing, entrants []*entrant) *contest {
 	c := &contest{
-		loop: s.Definition.Loop.Name, metrics: s.Base.Reward.Metrics, rewards: rangeOf(&s.Base.Reward),
+		loop: s.Definition.Loop.Name, metrics: s.Base.Reward.Metrics, rewards: evaluate.RangeOf(&s.Base.Reward),
 		entrants: entrants,
 		inForce:  s.Definition.SHA256, spec: s.Definition.Promotion, from: 1,
 		declared: map[string]declaration{}, takenBack: map[string]bool{},
@@ -136,15 +136,6 @@ func (c *contest) restart() {
 	if c.displaced != "" {
 		c.recall = newGain(c.watched(), c.alpha, c.watchedRange())
 	}
-}
-
-// rangeOf is the range that a loop says its rewards are in, zero where it says none.
-func rangeOf(r *learn.RewardSpec) ope.Range {
-	least, most := evaluate.RewardRange(r)
-	if math.IsNaN(least) || math.IsNaN(most) {
-		return ope.Range{}
-	}
-	return ope.Range{Least: least, Most: most}
 }
 
 // watchedRange is the range of what is watched, more being better: known of the reward alone.

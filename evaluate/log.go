@@ -147,10 +147,18 @@ func (l *Log) Actions() []string { return l.judge.numbers.ids }
 func (l *Log) Definition() *learn.Definition { return l.definition }
 
 // RewardRange returns the least and the most that an event can be worth, NaN and NaN where the loop does not bound it.
-func (l *Log) RewardRange() (least, most float64) { return RewardRange(&l.definition.Reward) }
+func (l *Log) RewardRange() (least, most float64) { return rewardRange(&l.definition.Reward) }
 
-// RewardRange is that of a loop's reward.
-func RewardRange(r *learn.RewardSpec) (least, most float64) {
+// RangeOf is the range that a loop says its rewards are in, the zero value where it does not bound them.
+func RangeOf(r *learn.RewardSpec) ope.Range {
+	least, most := rewardRange(r)
+	if math.IsNaN(least) || math.IsNaN(most) {
+		return ope.Range{}
+	}
+	return ope.Range{Least: least, Most: most}
+}
+
+func rewardRange(r *learn.RewardSpec) (least, most float64) {
 	if math.IsInf(r.Min, 0) || math.IsInf(r.Max, 0) || len(r.Metrics) > 0 || r.Aggregation == learn.Sum {
 		return math.NaN(), math.NaN()
 	}

@@ -3,7 +3,6 @@ package report
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/nextbest/nextbest/evaluate"
 	"github.com/nextbest/nextbest/evaluate/table"
@@ -92,13 +91,7 @@ func (r *LogRows) Describe() (Source, []ope.Known) {
 }
 
 // Range returns the range of rewards that the loop states, the zero value where it states none.
-func (r *LogRows) Range() ope.Range {
-	least, most := r.RewardRange()
-	if math.IsNaN(least) || math.IsNaN(most) {
-		return ope.Range{}
-	}
-	return ope.Range{Least: least, Most: most}
-}
+func (r *LogRows) Range() ope.Range { return evaluate.RangeOf(&r.Definition().Reward) }
 
 func leftOut(c *evaluate.Counts) map[string]int64 {
 	out := map[string]int64{}
