@@ -166,9 +166,8 @@ func (e *Evaluation) Add(s *Sample) error {
 		t.add(s, at)
 	}
 	if e.gain != nil {
-		if g := e.gain.estimator.(gainOf); e.diagnosis.n == 1 && g.SelfNormalised() {
-			g.offset = s.Reward
-			e.gain.estimator = g
+		if e.diagnosis.n == 1 {
+			e.gain.offsetBy(s.Reward)
 		}
 		e.gain.add(s, at)
 	}
@@ -206,6 +205,13 @@ func (e *Evaluation) Result(known Known) Result {
 	r.Gain, r.GainSequence = e.gains(of)
 	r.Verdict = e.verdict(&r)
 	return r
+}
+
+// offsetBy sets the offset of a gain, before its first sample.
+func (s *sums) offsetBy(reward float64) {
+	if g := s.estimator.(gainOf); g.SelfNormalised() {
+		s.estimator = gainOf{g.Estimator, reward}
+	}
 }
 
 func (e *Evaluation) gains(of seen) (gain, sequence Estimate) {
