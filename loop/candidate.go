@@ -6,13 +6,12 @@ import "github.com/nextbest/nextbest/learn"
 // of CompileFile.
 func CompileCandidate(loop, path string) (*learn.Definition, error) {
 	s := find(path)
-	if s.err != nil {
-		return nil, s.err
-	}
-	return CompileCandidateText(loop, path, s.bytes)
+	return s.compile(loop)
 }
 
-// CompileCandidateText is CompileCandidate of a file that has been read; problems name path.
+// CompileCandidateText is CompileCandidate of a file that has been read, or the bundle of one; problems name path.
 func CompileCandidateText(loop, path string, file []byte) (*learn.Definition, error) {
-	return (&compiler{path: path, loop: loop}).compile(file)
+	c := newCompiler(path)
+	c.loop = loop
+	return c.compile(file)
 }

@@ -89,7 +89,7 @@ func (c *compiler) unknown(e entry, s *shape, path string) {
 	if advice == "" {
 		advice = "; known are " + strings.Join(s.names(), ", ")
 	}
-	c.addf(e.at, "%s is not a key of loop files%s", where(path, e.name), advice)
+	c.addf(e.at, "%s is not a key of %s%s", where(path, e.name), c.format.name, advice)
 }
 
 // once returns a filter that finds the second and further entries of one name.

@@ -27,7 +27,7 @@ func Load(dir string) ([]*learn.Definition, error) {
 	var good []*learn.Definition
 	var wrong []error
 	for _, f := range files {
-		d, err := f.compile()
+		d, err := f.compile("")
 		if err != nil {
 			wrong = append(wrong, err)
 			continue
@@ -46,40 +46,46 @@ func LoadEach(dir string) ([]Change, error) {
 	changes := make([]Change, len(files))
 	for i := range files {
 		changes[i] = Change{Name: files[i].name, Path: files[i].path}
-		changes[i].Definition, changes[i].Err = files[i].compile()
+		changes[i].Definition, changes[i].Err = files[i].compile("")
 	}
 	return changes, nil
 }
 
-// CompileFile compiles the loop file at a path. The error is Problems, also when the file cannot be read.
+// CompileFile compiles the loop file at a path, with what it includes. The error is Problems, also when the file cannot be read.
 func CompileFile(path string) (*learn.Definition, error) {
 	s := find(path)
-	return s.compile()
+	return s.compile("")
 }
 
-// find reads a file, or says in the source why it cannot be read.
+// find reads a file and what it includes, or says in the source why it cannot be read.
 func find(path string) source {
 	name, _ := loopName(filepath.Base(path))
 	s := source{name: name, path: path}
 	if s.bytes, s.err = read(path); s.err != nil {
 		s.err = Problems{{File: path, Line: 1, Column: 1, Message: s.err.Error()}}
+		return s
 	}
+	s.pack()
 	return s
 }
 
 // source is one loop's file as it was found.
 type source struct {
-	name  string // of the loop, by the file's name
-	path  string
-	bytes []byte
-	err   error // why there are no bytes
+	name   string // of the loop, by the file's name
+	path   string
+	bytes  []byte           // with what it includes: a bundle
+	unread map[string]error // why parts are not in the bundle
+	err    error            // why there are no bytes
 }
 
-func (s *source) compile() (*learn.Definition, error) {
+// compile compiles the file as one of a loop; "" for the loop that it is called after.
+func (s *source) compile(loop string) (*learn.Definition, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
-	return Compile(s.path, s.bytes)
+	c := newCompiler(s.path)
+	c.loop, c.unread = loop, s.unread
+	return c.compile(s.bytes)
 }
 
 // sources reads a directory's loop files, one source per loop, ordered by name.

@@ -39,7 +39,8 @@ func (c *compiler) parse(file []byte) (root *node) {
 			c.addf(position{1, 1}, "this is not YAML that can be read: %v", r)
 		}
 	}()
-	tokens := lexer.Tokenize(string(file))
+	c.source = string(file)
+	tokens := lexer.Tokenize(c.source)
 	if !c.plainYAML(tokens) {
 		return nil
 	}
@@ -78,12 +79,12 @@ func (c *compiler) readable(file []byte) bool {
 // refused are the parts of YAML that loop files do without. Aliases and merges make small files large and hide what is
 // in force; tags name types that the table of keys already knows.
 var refused = map[token.Type]string{
-	token.AnchorType:     "anchors (&) are not part of loop files: write the value where it is used",
-	token.AliasType:      "aliases (*) are not part of loop files: write the value here",
-	token.MergeKeyType:   "merging (<<) is not part of loop files: write the keys here",
-	token.TagType:        "tags (!) are not part of loop files: put the text in quotes, or remove the tag",
-	token.DirectiveType:  "directives (%) are not part of loop files: remove the line",
-	token.MappingKeyType: "complex keys (?) are not part of loop files: write 'key: value'",
+	token.AnchorType:     "anchors (&) are not part of %s: write the value where it is used",
+	token.AliasType:      "aliases (*) are not part of %s: write the value here",
+	token.MergeKeyType:   "merging (<<) is not part of %s: write the keys here",
+	token.TagType:        "tags (!) are not part of %s: put the text in quotes, or remove the tag",
+	token.DirectiveType:  "directives (%%) are not part of %s: remove the line",
+	token.MappingKeyType: "complex keys (?) are not part of %s: write 'key: value'",
 }
 
 // plainYAML reports whether the tokens are of the plain kind that loop files are written in, not nested too deep, and
@@ -92,16 +93,16 @@ func (c *compiler) plainYAML(tokens token.Tokens) bool {
 	var n nesting
 	for _, t := range tokens {
 		if message, ok := refused[t.Type]; ok {
-			c.addf(place(t), "%s", message)
+			c.addf(place(t), message, c.format.name)
 			return false
 		}
 		n.step(t)
 		if n.flow+len(n.blocks) > maxDepth {
-			c.addf(place(t), "this is nested more than %d deep: no key of a loop file goes so deep", maxDepth)
+			c.addf(place(t), "this is nested more than %d deep: no key of %s goes so deep", maxDepth, c.format.name)
 			return false
 		}
 		if last := len(n.blocks) - 1; last >= 0 && n.blocks[last].entries > maxBlock {
-			c.addf(place(t), "this block has more than %d entries: no list or block of a loop file may have so many", maxBlock)
+			c.addf(place(t), "this block has more than %d entries: no list or block of %s may have so many", maxBlock, c.format.name)
 			return false
 		}
 	}
@@ -157,11 +158,11 @@ func (c *compiler) document(f *ast.File) *node {
 		}
 	}
 	if len(bodies) == 0 {
-		c.addf(position{1, 1}, "the file is empty: it needs at least version, name and actions")
+		c.addf(position{1, 1}, "the file is empty: it needs at least %s", and(c.format.shape.requiredNames()))
 		return nil
 	}
 	if len(bodies) > 1 {
-		c.addf(c.tree(bodies[1]).at, "a second document begins here: write one loop per file")
+		c.addf(c.tree(bodies[1]).at, "a second document begins here: write one %s per file", c.format.one)
 		return nil
 	}
 	return c.tree(bodies[0])
@@ -194,7 +195,7 @@ func (c *compiler) tree(from ast.Node) *node {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
 		c.number(n, strings.TrimSpace(from.GetToken().Value))
 	default:
-		c.addf(n.at, "this form of YAML (%s) is not part of loop files", strings.ToLower(from.Type().String()))
+		c.addf(n.at, "this form of YAML (%s) is not part of %s", strings.ToLower(from.Type().String()), c.format.name)
 		n.wrong = true
 	}
 	if n.form == mapping && len(n.entries) > 0 {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Problem is one thing that is wrong with a loop file, and what to do about it.
+// Problem is one thing that is wrong with a loop file, or with one that it includes, and what to do about it.
 type Problem struct {
 	File    string `json:"file"`
 	Line    int    `json:"line"`   // from 1
@@ -35,12 +35,16 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// ordered returns the first problems in the order of the file, each once.
-func (ps Problems) ordered() Problems {
+// sorted returns the problems of one file in its order, each once.
+func (ps Problems) sorted() Problems {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	ps = slices.Compact(ps)
+	return slices.Compact(ps)
+}
+
+// cut returns the first problems, and how many more there are.
+func (ps Problems) cut() Problems {
 	if more := len(ps) - maxProblems; more > 0 {
 		last := ps[maxProblems]
 		last.Message = fmt.Sprintf("and %d more problems from here on", more)

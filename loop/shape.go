@@ -70,3 +70,14 @@ func (s *shape) names() []string {
 	}
 	return names
 }
+
+// requiredNames returns the names of the keys that there must be.
+func (s *shape) requiredNames() []string {
+	var names []string
+	for i := range s.keys {
+		if s.keys[i].required {
+			names = append(names, s.keys[i].name)
+		}
+	}
+	return names
+}

@@ -2,6 +2,8 @@ package loop
 
 import (
 	"crypto/sha256"
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -47,12 +49,19 @@ func newTracker(settle time.Duration, told []*learn.Definition) *tracker {
 	return t
 }
 
-// digest returns what tells a source's content from others, and from errors.
+// digest returns what tells a source's content from others, from errors, and from what it lacks.
 func (s *source) digest() digest {
 	if s.err != nil {
 		return sum(1, []byte(s.err.Error()))
 	}
-	return sum(0, s.bytes)
+	if len(s.unread) == 0 {
+		return sum(0, s.bytes)
+	}
+	b := s.bytes
+	for _, part := range slices.Sorted(maps.Keys(s.unread)) {
+		b = fmt.Appendf(b[:len(b):len(b)], "\x00%s\x00%v", part, s.unread[part])
+	}
+	return sum(2, b)
 }
 
 func sum(kind byte, b []byte) digest {
@@ -88,7 +97,7 @@ func (t *tracker) observe(now time.Time, found []source) (changes []Change, wait
 			continue
 		}
 		c := Change{Name: s.name, Path: s.path}
-		c.Definition, c.Err = s.compile()
+		c.Definition, c.Err = s.compile("")
 		changes = append(changes, c)
 	}
 	return changes, wait

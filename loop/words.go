@@ -42,12 +42,16 @@ func (s *shape) instead() string {
 }
 
 // or joins words as a sentence does.
-func or(words []string) string {
-	if len(words) < 2 {
+func or(words []string) string { return joined(words, "or") }
+
+func and(words []string) string { return joined(words, "and") }
+
+func joined(words []string, last string) string {
+	n := len(words) - 1
+	if n < 1 {
 		return strings.Join(words, "")
 	}
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " or " + words[last]
+	return strings.Join(words[:n], ", ") + " " + last + " " + words[n]
 }
 
 // brief writes a duration in the largest unit that is whole.
