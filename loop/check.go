@@ -32,6 +32,8 @@ func (c *compiler) check(n *node, s *shape, path string) bool {
 		return c.text(n, s, path)
 	case wordKind:
 		return c.word(n, s.words, path)
+	case flagKind:
+		return c.form(n, flag, s, path)
 	case durationKind:
 		return c.duration(n, s, path)
 	case valueKind:
@@ -117,11 +119,11 @@ func (c *compiler) complete(n *node, k *key, path string) {
 			where(path, k.name), k.only, n.key(k.only).text, k.only, or(k.onlyValues))
 	case e != nil:
 	case k.kind == objectKind:
-		e := entry{name: k.name, at: n.at, value: &node{at: n.at, form: mapping}}
+		e := entry{name: k.name, at: n.at, value: &node{at: n.at, form: mapping}, implied: true}
 		c.object(e.value, &k.shape, where(path, k.name))
 		n.entries = append(n.entries, e)
 	case k.fallback != "":
-		n.entries = append(n.entries, entry{name: k.name, at: n.at, value: implied(k, n.at)})
+		n.entries = append(n.entries, entry{name: k.name, at: n.at, value: implied(k, n.at), implied: true})
 	case k.required && meaningful && !slices.Contains(n.failed, k.name):
 		c.addf(n.at, "%s is missing: add it, it is %s", where(path, k.name), k.wanted())
 	}
@@ -130,9 +132,12 @@ func (c *compiler) complete(n *node, k *key, path string) {
 // implied returns a key's default as if it had been written at a place.
 func implied(k *key, at position) *node {
 	n := &node{at: at, form: text, text: k.fallback, plain: true}
-	if k.kind == numberKind || k.kind == integerKind {
+	switch k.kind {
+	case numberKind, integerKind:
 		n.form = number
 		n.number, _ = strconv.ParseFloat(k.fallback, 64) // a test reads every default of the table
+	case flagKind:
+		n.form, n.flag = flag, k.fallback == "true"
 	}
 	return n
 }

@@ -10,13 +10,14 @@ import (
 
 // Limits of a loop file. Those that a request has as well are the same there (proto/nextbest/v1).
 const (
-	maxActions  = 1000
-	maxFeatures = 256
-	maxName     = 128 // bytes of an action's id or a feature's name
-	maxText     = features.MaxText
-	maxList     = features.MaxVector
-	maxMetrics  = 32
-	day         = 24 * time.Hour
+	maxActions    = 1000
+	maxFeatures   = 256
+	maxName       = 128 // bytes of an action's id or a feature's name
+	maxText       = features.MaxText
+	maxActionText = 1 << 14 // bytes
+	maxList       = features.MaxVector
+	maxMetrics    = 32
+	day           = 24 * time.Hour
 )
 
 // Version is the version of the loop file's format that this program reads.
@@ -28,6 +29,7 @@ const namePattern = `^[a-z0-9][a-z0-9_-]{0,62}$`
 // The words of the file, where code needs them too.
 const (
 	fromRequest   = "from_request"
+	fromCatalogue = "catalogue"
 	squareCB      = "squarecb"
 	ucb           = "ucb"
 	thompson      = "thompson"
@@ -41,7 +43,7 @@ const (
 )
 
 // The words for features.Type, features.Undeclared, learn.Aggregation, decision.LearningMode, decision.Durability,
-// decision.OnFeaturesFailure and decision.OnLogFailure, each in the order of its constants.
+// decision.OnFeaturesFailure, decision.OnLogFailure and decision.OnNoAction, each in the order of its constants.
 var (
 	typeWords         = []string{"number", "category", "boolean", vector, "tags"}
 	undeclaredWords   = []string{"infer", "ignore", "reject"}
@@ -51,6 +53,7 @@ var (
 	durabilityWords   = []string{"process", "fsync"}
 	fallbackWords     = []string{"defaults", "baseline"}
 	logFallbackWords  = []string{"baseline", "unavailable"}
+	noActionWords     = []string{"nothing", "error"}
 	promotionWords    = []string{"manual", automatic}
 	betterWords       = []string{"higher", lowerIsBetter}
 	valueShape        = shape{kind: valueKind, typed: "number, text, boolean, list of numbers or of texts"}
@@ -65,6 +68,13 @@ var (
 			doc: "What the action is called in answers and in the log; at most 128 bytes, each id once. The model learns by it: a renamed action begins anew."},
 		{name: "features", shape: shape{kind: mapKind, typed: "features by name", elem: &valueShape, most: maxFeatures, keyBytes: maxName},
 			doc: "What the action is like. Actions share what is learned about their features, so a new one need not begin from nothing."},
+		{name: "channel", shape: shape{kind: textKind, typed: "text", least: 1, most: maxName}, doc: "How the action reaches people, as in email or push: for rules (`action.channel`) and the contact policy."},
+		{name: "tags", shape: shape{kind: listKind, typed: "list of texts", elem: &shape{kind: textKind, typed: "text", least: 1, most: maxName}, most: maxTags},
+			doc: "What rules (`\"legal\" in action.tags`) and the contact policy call it by. The model does not learn from them."},
+		{name: "text", shape: shape{kind: textKind, typed: "text", most: maxActionText}, doc: "What people read: for rules, as in `brand.banned(action.text)`. The model does not learn from it."},
+		{name: "mandatory", shape: shape{kind: flagKind}, fallback: "false",
+			doc:    "Whether the action is served, with probability 1, whenever it is permitted; the first such action, if there are several. Such an event is never learned from.",
+			reason: "A message that the law asks for is no experiment, and any other is."},
 	}}
 )
 
@@ -107,11 +117,20 @@ var fileShape = shape{kind: objectKind, keys: []key{
 		doc:    "Decides, together with the event id, each draw.",
 		reason: "Two loops that see the same event id draw independently. Set it to keep the draws when a loop is renamed."},
 	{name: "actions", required: true,
-		shape: shape{kind: listKind, typed: "list of actions, or the word `from_request`", elem: &actionShape, least: 1, most: maxActions, words: []string{fromRequest}},
-		doc:   "The catalogue: what can be chosen when a request brings no actions of its own, 1 to 1000. The first that is not excluded is the baseline. `from_request`: there is none, every request brings its own."},
+		shape: shape{kind: listKind, typed: "list of actions, or the word `from_request` or `catalogue`", elem: &actionShape, least: 1, most: maxActions, words: []string{fromRequest, fromCatalogue}},
+		doc:   "The catalogue: what can be chosen when a request brings no actions of its own, 1 to 1000. The first that is not excluded is the baseline. `from_request`: there is none, every request brings its own. `catalogue`: those that are live in the catalogue, which changes without this file."},
 	{name: "features", shape: featuresShape, doc: "What is known about a request, its user and the actions."},
 	{name: "policy", shape: policyShape, doc: "How the model's scores become probabilities."},
 	{name: "reward", shape: rewardShape, doc: "What an event turned out to be worth."},
+	{name: "guardrails", shape: guardrailsShape,
+		doc: "What may be served, to whom and when: rules, each a CEL expression, and `include: NAME` for those of a shared file. Their order means nothing. The page guardrails.md says how to write and test them."},
+	{name: "brand", shape: brandText, doc: "The brand file, `loops/brands/NAME.yaml`, that rules read as `brand.*`."},
+	{name: "time_zone", shape: zone, fallback: "UTC",
+		doc:    "The time zone of what rules read as `time.*`, of rules' `from` and `until`, and of quiet hours: a name of the tz database, as in Europe/Berlin.",
+		reason: "It is the same everywhere, all year."},
+	{name: "time_zone_feature", shape: shape{kind: textKind, typed: "text", pattern: `^(user|context)\..`, patternWords: "the name of a declared category, as in user.time_zone or context.time_zone"},
+		doc:    "A declared category that holds the user's own time zone, where that is to count. Where it is missing, or no time zone, `time_zone` counts for rules; quiet hours say themselves what counts.",
+		reason: "None: the loop's time zone is everybody's."},
 	{name: "promotion", shape: promotionShape, doc: "When a challenger takes this file's place, and when this file comes back. The page champion-and-challenger.md says how."},
 	{name: "learning_mode", shape: words(modeWords), fallback: "online",
 		doc:    "`online`: serve the policy's choice and learn from it. `apprentice`: serve the baseline, learn from it, and record what the policy would have chosen. `logging_only`: serve the baseline, record it, learn nothing.",
@@ -202,6 +221,9 @@ var fallbackShape = shape{kind: objectKind, keys: []key{
 	{name: "log", shape: words(logFallbackWords), fallback: "baseline",
 		doc:    "When a decision cannot be recorded. `baseline`: the baseline is served without an event id, never learned from. `unavailable`: an error that says when to try again.",
 		reason: "A page needs an answer; a randomised choice that was not recorded is never given."},
+	{name: "no_action", shape: words(noActionWords), fallback: "nothing",
+		doc:    "When guardrails leave no action. `nothing`: an answer without an action that says why each is out, recorded and never learned from. `error`: an error that says so.",
+		reason: "That nothing may be said to somebody is an answer, and worth a record."},
 }}
 
 // written writes a default that another package owns.

@@ -1,5 +1,7 @@
 package loop
 
+import "slices"
+
 // position is a place in a file: both from 1, columns in characters.
 type position struct{ line, column int }
 
@@ -36,9 +38,21 @@ type node struct {
 
 // entry is one key of a mapping.
 type entry struct {
-	name  string
-	at    position // of the key
-	value *node
+	name    string
+	at      position // of the key
+	value   *node
+	implied bool // it is the key's default, which the file leaves out
+}
+
+// given returns the names of the keys that the file has.
+func (n *node) given() []string {
+	names := slices.Clone(n.failed)
+	for i := range n.entries {
+		if !n.entries[i].implied {
+			names = append(names, n.entries[i].name)
+		}
+	}
+	return names
 }
 
 // key returns the value of a key, a node of form nothing when there is none. It is never nil.

@@ -63,6 +63,8 @@ func (k *key) documented() string {
 		return or(quoted(k.words))
 	case durationKind:
 		return fmt.Sprintf("duration from %s to %s", brief(k.shortest), brief(k.longest))
+	case flagKind:
+		return "`true` or `false`"
 	case objectKind:
 		return "keys, below"
 	case textKind:

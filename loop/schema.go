@@ -48,6 +48,8 @@ func (s *shape) schema() *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: s.pattern, MinLength: some(s.least), MaxLength: some(s.most)}
 	case wordKind:
 		return wordSchema(s.words)
+	case flagKind:
+		return &jsonschema.Schema{Type: "boolean"}
 	case durationKind:
 		return &jsonschema.Schema{Type: "string", Pattern: `^0*[1-9][0-9]*[smhd]$`}
 	case valueKind:
@@ -108,7 +110,8 @@ func (k *key) condition(of *shape) []*jsonschema.Schema {
 }
 
 func (k *key) fallbackJSON() json.RawMessage {
-	if k.kind == numberKind || k.kind == integerKind {
+	switch k.kind {
+	case numberKind, integerKind, flagKind:
 		return json.RawMessage(k.fallback)
 	}
 	return json.RawMessage(`"` + k.fallback + `"`) // words and durations need no escapes

@@ -11,6 +11,7 @@ const (
 	integerKind       // without a fraction
 	durationKind      // a whole number and its unit
 	wordKind          // one of words
+	flagKind          // true or false
 	valueKind         // a feature's value: number, text, boolean, list of numbers or of texts
 	listKind          // of elem
 	objectKind        // the keys of keys

@@ -15,6 +15,8 @@ func (s *shape) wanted() string {
 		return "a block of " + s.typed
 	case wordKind:
 		return or(s.words)
+	case flagKind:
+		return "true or false"
 	case durationKind:
 		return "a duration such as 30m or 14d"
 	case textKind:

@@ -1,0 +1,142 @@
+package loop
+
+import (
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // where the system has no time zones: the same bytes give the same Definition everywhere
+)
+
+// rule is a rule of a file, before it is compiled.
+type rule struct {
+	file *compiler
+	node *node
+}
+
+// at returns where a key of the rule is, or where the rule begins.
+func (r *rule) at(key string) position {
+	if e := r.node.entry(key); e != nil {
+		return e.value.at
+	}
+	return r.node.at
+}
+
+// ruleGathering collects the rules of a loop file and of all that it includes.
+type ruleGathering struct {
+	loop  *compiler
+	rules []rule
+	first map[string]*rule // by name
+	open  []string         // the parts that are being read: those that include the present one
+}
+
+// rulesOf returns the rules of a loop file's list, in the order of files; each name once.
+func (c *compiler) rulesOf(n *node) []rule {
+	g := ruleGathering{loop: c, first: make(map[string]*rule)}
+	for i, e := range n.items {
+		path := item("guardrails", i)
+		if e.entry("include") == nil {
+			g.add(c, e, path)
+			continue
+		}
+		if len(e.given()) > 1 {
+			c.addf(e.at, "%s: an entry with include has no other key: write the rule as an entry of its own", path)
+			continue
+		}
+		g.include(c, e.key("include"), where(path, "include"))
+	}
+	if len(g.rules) > maxRulesInAll {
+		c.addf(n.at, "guardrails: with what it includes the loop has %d rules; at most %d are allowed", len(g.rules), maxRulesInAll)
+	}
+	return g.rules
+}
+
+// include adds the rules of a file.
+func (g *ruleGathering) include(from *compiler, at *node, path string) {
+	part := guardrailPart(at.text)
+	for i, open := range g.open {
+		if open == part {
+			names := []string{}
+			for _, o := range append(g.open[i:], part) {
+				names = append(names, partName(o))
+			}
+			from.addf(at.at, "%s: the files include each other in a circle (%s): remove one of the includes", path, strings.Join(names, " → "))
+			return
+		}
+	}
+	file, root, _ := g.loop.open(from, at.at, path, part, guardrailFormat)
+	if root == nil {
+		return
+	}
+	g.open = append(g.open, part)
+	for i, n := range root.key("include").items {
+		g.include(file, n, item("include", i))
+	}
+	g.open = g.open[:len(g.open)-1]
+	for i, n := range root.key("guardrails").items {
+		g.add(file, n, item("guardrails", i))
+	}
+}
+
+// add adds a rule that is complete.
+func (g *ruleGathering) add(file *compiler, n *node, path string) {
+	r := &rule{file, n}
+	before := len(file.found)
+	for _, name := range []string{"name", "kind"} {
+		if n.entry(name) == nil && !slices.Contains(n.failed, name) {
+			file.addf(n.at, "%s.%s is missing: add it, it is %s", path, name, ruleShape.key(name).wanted())
+		}
+	}
+	switch requires, forbids := n.entry("require"), n.entry("forbid"); {
+	case requires != nil && forbids != nil:
+		file.addf(forbids.at, "%s: a rule has require or forbid, not both: write two rules", path)
+	case requires == nil && forbids == nil && !slices.Contains(n.failed, "require") && !slices.Contains(n.failed, "forbid"):
+		file.addf(n.at, "%s: a rule needs require or forbid, an expression that is true or false", path)
+	}
+	if len(file.found) > before || n.entry("name") == nil {
+		return
+	}
+	name := n.key("name").text
+	if same := g.first[name]; same != nil {
+		file.addf(r.at("name"), "%s.name: %s is the name of another rule, in %s:%d: give each its own", path, name, same.file.path, same.at("name").line)
+		return
+	}
+	g.first[name] = r
+	g.rules = append(g.rules, *r)
+}
+
+// zone returns a time zone by its name in the tz database.
+func (c *compiler) zone(n *node, path string, none *time.Location) *time.Location {
+	if n.form != text {
+		return none
+	}
+	z, err := time.LoadLocation(n.text)
+	if err != nil || n.text == "Local" {
+		c.addf(n.at, "%s: %q is no time zone: give it a name of the tz database, as in Europe/Berlin or UTC", path, n.text)
+		return none
+	}
+	return z
+}
+
+// moments are the ways in which a moment is written, by the length of the text.
+var moments = map[int]string{
+	len("2006-01-02"):                time.DateOnly,
+	len("2006-01-02T15:04"):          "2006-01-02T15:04",
+	len("2006-01-02T15:04:05"):       "2006-01-02T15:04:05",
+	len("2006-01-02T15:04Z"):         "2006-01-02T15:04Z07:00",
+	len("2006-01-02T15:04:05Z"):      time.RFC3339,
+	len("2006-01-02T15:04+00:00"):    "2006-01-02T15:04Z07:00",
+	len("2006-01-02T15:04:05+00:00"): time.RFC3339,
+}
+
+// moment returns a time that is written in a zone, the zero time when there is none.
+func (c *compiler) moment(n *node, zone *time.Location, path string) time.Time {
+	if n.form != text {
+		return time.Time{}
+	}
+	written := strings.Replace(n.text, " ", "T", 1)
+	t, err := time.ParseInLocation(moments[len(written)], written, zone)
+	if err != nil {
+		c.addf(n.at, "%s: %s is no time that there is", path, n.text)
+	}
+	return t
+}
