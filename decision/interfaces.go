@@ -39,6 +39,7 @@ var (
 	ErrEventConflict = errors.New("this event id was used for another request")
 	ErrUnavailable   = errors.New("the event log cannot take the decision")
 	ErrInvalid       = errors.New("invalid request")
+	ErrNoAction      = errors.New("no action is permitted")
 	// ErrNotRecorded is a Recorder's word that the decision is not in the log and never will be. Without it, a failed
 	// Record leaves open whether the decision is there.
 	ErrNotRecorded = errors.New("not recorded")
