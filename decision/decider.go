@@ -14,6 +14,7 @@ type Decider struct {
 	Snapshots Snapshots
 	Features  FeatureSource
 	Recorder  Recorder
+	Kills     KillSwitch // nil: nothing is ever switched off
 	Now       func() time.Time
 	NewID     func(now time.Time) string // a new event id
 	// FeatureBudget bounds the time for a user's features; it never takes more than FeatureShare of what is left of
@@ -82,6 +83,9 @@ func (d *Decider) decide(ctx context.Context, s *Snapshot, req *Request, id stri
 		Time: now, Loop: s.Loop.Name, SnapshotID: s.ID, Fingerprint: fingerprint,
 		Deferred: req.Deferred, Slotted: len(req.Slots) > 0,
 		Input: input(s.Loop, req, id),
+	}
+	if d.Kills != nil {
+		r.Killed = d.Kills.Killed(nil, s.Loop.Name, r.Actions)
 	}
 	d.readUser(ctx, s.Loop, &r.Input, now)
 	var err error

@@ -11,6 +11,7 @@
 package decision
 
 import (
+	"slices"
 	"time"
 
 	"github.com/nextbest/nextbest/features"
@@ -39,6 +40,8 @@ const (
 	FallbackLogUnavailable      = "log_unavailable"      // the decision could not be recorded: the baseline, not logged
 	FallbackApprentice          = "apprentice"           // the learning mode serves the baseline
 	FallbackLoggingOnly         = "logging_only"         // the learning mode serves the baseline
+	FallbackNoAction            = "no_action_permitted"  // no action may be served in some slot: nothing is
+	FallbackMandatory           = "mandatory"            // an action that must be served whenever it may be
 )
 
 // Reasons for which an action is excluded.
@@ -47,6 +50,7 @@ const (
 	ExcludedBySlot    = "excluded_by_slot"
 	ExcludedByUse     = "used_in_earlier_slot"
 	ExcludedByNeed    = "needed_in_later_slot" // a later slot could not be filled without it
+	ExcludedByKill    = "killed"               // the kill switch is on for it
 )
 
 // Action is a thing that can be chosen.
@@ -70,6 +74,15 @@ const (
 	Unavailable                          // an error that says when to try again
 )
 
+// OnNoAction says what a caller gets when no action is permitted.
+type OnNoAction uint8
+
+// What a caller can get without a permitted action.
+const (
+	ServeNothing OnNoAction = iota // an answer without an action, with why each is excluded; logged, never learned from
+	RefuseRank                     // an error that says so; nothing is logged
+)
+
 // Durability says what an acknowledged record survives.
 type Durability uint8
 
@@ -90,6 +103,7 @@ type Loop struct {
 	Features  OnFeaturesFailure
 	Log       OnLogFailure
 	RankSync  Durability
+	NoAction  OnNoAction
 	UserNames []string // names of Schema.User in order, as a Fetch wants them
 }
 
@@ -132,6 +146,7 @@ type Input struct {
 	Excluded      []string
 	Slots         []SlotSpec // at least one
 	Degraded      string     // why the user's features could not be read: a features_ fallback reason, or ""
+	Killed        []int      // indexes into Actions, ascending: the kill switch is on for them
 }
 
 // Ranked is one eligible action.
@@ -147,16 +162,24 @@ type Exclusion struct {
 	Reason string
 }
 
-// Choice is one filled slot.
+// Choice is what was chosen for one slot.
 type Choice struct {
-	Ranking         []Ranked // every eligible action, the served one first, the others by falling probability
+	Ranking         []Ranked // every eligible action, the served one first, the others by falling probability; or none
 	Excluded        []Exclusion
 	Draw            float64 // u in [0,1)
 	WouldHaveChosen int     // index into Input.Actions of the policy's choice; -1 when the policy chose
 }
 
-// Served returns the index into Input.Actions of the action that fills the slot.
-func (c Choice) Served() int { return c.Ranking[0].Action }
+// Filled reports whether an action fills the slot: where none is permitted, none does.
+func (c *Choice) Filled() bool { return len(c.Ranking) > 0 }
+
+// Served returns the index into Input.Actions of the action that fills the slot, -1 when none does.
+func (c *Choice) Served() int {
+	if !c.Filled() {
+		return -1
+	}
+	return c.Ranking[0].Action
+}
 
 // Outcome is what the kernel decided.
 type Outcome struct {
@@ -180,7 +203,20 @@ type Record struct {
 	Outcome
 }
 
-// Learned reports whether the model may learn from the decision, once it is activated.
+// Learned reports whether the model may learn from the decision, once it is activated. Where only some slots are filled,
+// it learns from those.
 func (r *Record) Learned() bool {
-	return r.Mode != LoggingOnly && r.Outcome.Fallback != FallbackLogUnavailable
+	switch r.Outcome.Fallback {
+	case FallbackLogUnavailable, FallbackMandatory:
+		return false
+	}
+	return r.Mode != LoggingOnly && slices.ContainsFunc(r.Choices, func(c Choice) bool { return c.Filled() })
+}
+
+// ActionID returns the id of an action by its index, "" for -1: nothing was served.
+func (r *Record) ActionID(action int) string {
+	if action < 0 {
+		return ""
+	}
+	return r.Actions[action].ID
 }

@@ -26,6 +26,12 @@ type Recorder interface {
 	Find(ctx context.Context, loop, eventID string, d Durability) (*Record, error)
 }
 
+// KillSwitch says what must not be served from now on. It does not block.
+type KillSwitch interface {
+	// Killed appends the indexes of the actions that are switched off in a loop, ascending and as of one moment.
+	Killed(dst []int, loop string, actions []Action) []int
+}
+
 // Snapshots gives the snapshot to decide with, without blocking.
 type Snapshots interface {
 	// Current returns the newest published snapshot, and false when there is no such loop or it has none yet.
@@ -39,6 +45,7 @@ var (
 	ErrEventConflict = errors.New("this event id was used for another request")
 	ErrUnavailable   = errors.New("the event log cannot take the decision")
 	ErrInvalid       = errors.New("invalid request")
+	ErrNoAction      = errors.New("no action is permitted")
 	// ErrNotRecorded is a Recorder's word that the decision is not in the log and never will be. Without it, a failed
 	// Record leaves open whether the decision is there.
 	ErrNotRecorded = errors.New("not recorded")

@@ -37,7 +37,11 @@ func Decide(s *Snapshot, in *Input) (Outcome, error) {
 		if err != nil {
 			return Outcome{}, err
 		}
-		k.used[c.Served()] = true
+		if c.Filled() {
+			k.used[c.Served()] = true
+		} else {
+			out.Fallback = FallbackNoAction
+		}
 		out.Choices = append(out.Choices, c)
 	}
 	return out, nil
@@ -62,6 +66,7 @@ type kernel struct {
 	view          View
 	barred        barred
 	estimates     []model.Estimate // one per action
+	denied        []string         // one per action: why no slot may have it; "" when it is permitted
 	used          []bool           // one per action: taken by an earlier slot
 	eligible      []int            // of the present slot
 	estimatesOf   []model.Estimate // of the eligible
@@ -77,20 +82,29 @@ func (k *kernel) prepare(s *Snapshot, in *Input) {
 	k.estimates = s.Model.Estimate(k.estimates[:0], k.view.Context, k.view.Candidates)
 	k.used = append(k.used[:0], make([]bool, len(in.Actions))...)
 	k.barred.set(in)
+	k.deny(in)
 	k.allowed = nil
 }
 
-// fill decides one slot: exclude, estimate, turn into probabilities, draw, rank.
+// deny leaves in k.denied why an action must not be served, whatever the request says.
+func (k *kernel) deny(in *Input) {
+	k.denied = append(k.denied[:0], make([]string, len(in.Actions))...)
+	for _, i := range in.Killed {
+		k.denied[i] = ExcludedByKill
+	}
+}
+
+// fill decides one slot: exclude, estimate, turn into probabilities, draw, rank. Where no action is permitted it stays empty.
 func (k *kernel) fill(s *Snapshot, in *Input, slot int) (Choice, error) {
 	spec := &in.Slots[slot]
 	excluded := k.reserve(in, slot, k.exclude(in, slot))
-	if len(k.eligible) == 0 {
-		return Choice{}, &InputError{"excludedActions", fmt.Sprintf("no action is left for slot %d of %d", slot+1, len(in.Slots))}
-	}
 	c := Choice{
 		Excluded:        excluded,
 		Draw:            model.Uniform(s.Loop.Salt, in.EventID, slot),
 		WouldHaveChosen: -1,
+	}
+	if len(k.eligible) == 0 {
+		return c, k.empty(s.Loop, in, slot)
 	}
 	k.explore(s)
 	chosen := model.Draw(k.probabilities, c.Draw)
@@ -116,6 +130,8 @@ func (k *kernel) exclude(in *Input, slot int) []Exclusion {
 			out = append(out, Exclusion{i, ExcludedByRequest})
 		case k.barred.bySlot(slot, i):
 			out = append(out, Exclusion{i, ExcludedBySlot})
+		case k.denied[i] != "":
+			out = append(out, Exclusion{i, k.denied[i]})
 		case k.used[i]:
 			out = append(out, Exclusion{i, ExcludedByUse})
 		default:
@@ -123,6 +139,18 @@ func (k *kernel) exclude(in *Input, slot int) []Exclusion {
 		}
 	}
 	return out
+}
+
+// empty says whether a slot may stay without an action: not when it is the request alone that leaves none.
+func (k *kernel) empty(l *Loop, in *Input, slot int) error {
+	denied := func(reason string) bool { return reason != "" }
+	switch {
+	case !slices.ContainsFunc(k.denied, denied):
+		return &InputError{"excludedActions", fmt.Sprintf("no action is left for slot %d of %d", slot+1, len(in.Slots))}
+	case l.NoAction == RefuseRank:
+		return fmt.Errorf("slot %d of %d: %w", slot+1, len(in.Slots), ErrNoAction)
+	}
+	return nil
 }
 
 // explore leaves the policy's probabilities over the eligible actions in k.probabilities.

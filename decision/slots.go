@@ -11,7 +11,7 @@ func (k *kernel) reserve(in *Input, slot int, out []Exclusion) []Exclusion {
 		return out // They take any action that is left, and there are enough of those or too few whatever is drawn.
 	}
 	if k.allowed == nil {
-		k.allowed = k.barred.allowed()
+		k.allowed = k.barred.allowed(k.denied)
 	}
 	m := &matching{
 		allowed: k.allowed[slot+1:], used: k.used, holder: make([]int, len(in.Actions)), seen: make([]bool, len(in.Actions)),
@@ -30,11 +30,11 @@ func (k *kernel) reserve(in *Input, slot int, out []Exclusion) []Exclusion {
 	return out
 }
 
-// allowed returns the actions that each slot may have.
-func (b *barred) allowed() [][]int {
+// allowed returns the actions that each slot may have. denied is why none may have an action, "" where one may.
+func (b *barred) allowed(denied []string) [][]int {
 	out := make([][]int, len(b.slots))
 	for i, no := range b.request {
-		if no {
+		if no || denied[i] != "" {
 			continue
 		}
 		for s := range b.slots {

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -25,6 +26,11 @@ func CheckDecision(r *decision.Record) error {
 	}
 	if err := checkFeatures(r); err != nil {
 		return err
+	}
+	for _, i := range r.Killed {
+		if i < 0 || i >= len(r.Actions) {
+			return fmt.Errorf("%w: action %d of %d is killed", ErrInvalidRecord, i, len(r.Actions))
+		}
 	}
 	for i := range r.Choices {
 		if err := checkChoice(&r.Choices[i], len(r.Actions)); err != nil {
@@ -55,9 +61,6 @@ func notFinite(set features.Set) int {
 }
 
 func checkChoice(c *decision.Choice, actions int) error {
-	if len(c.Ranking) == 0 {
-		return fmt.Errorf("nothing is chosen")
-	}
 	sum := 0.0
 	for _, k := range c.Ranking {
 		if k.Action < 0 || k.Action >= actions {
@@ -71,8 +74,11 @@ func checkChoice(c *decision.Choice, actions int) error {
 		}
 		sum += k.Probability
 	}
-	if !(math.Abs(sum-1) <= sumTolerance) {
+	if c.Filled() && !(math.Abs(sum-1) <= sumTolerance) {
 		return fmt.Errorf("probabilities sum to %v", sum)
+	}
+	if !c.Filled() && len(c.Excluded) == 0 {
+		return fmt.Errorf("nothing is chosen, and nothing excluded")
 	}
 	for _, x := range c.Excluded {
 		if x.Action < 0 || x.Action >= actions {
@@ -98,6 +104,12 @@ func FromDecision(r *decision.Record) *logv1.Record {
 		Actions: fromActions(r.Actions, r.FromCatalogue), FromCatalogue: r.FromCatalogue,
 		ExcludedActions: r.Input.Excluded, Deferred: r.Deferred, Slotted: r.Slotted,
 		Arm: r.Arm, Cold: r.Cold, Fallback: r.Outcome.Fallback, Policy: r.Policy, LearningMode: r.Mode.String(),
+	}
+	if r.Degraded != r.Outcome.Fallback {
+		d.Degraded = r.Degraded
+	}
+	for _, i := range r.Killed {
+		d.Killed = append(d.Killed, uint32(i))
 	}
 	for _, x := range r.Defaulted {
 		d.Defaulted = append(d.Defaulted, &logv1.Defaulted{Name: x.Name, Reason: x.Reason})
@@ -185,7 +197,7 @@ func ToDecision(record *logv1.Record) (*decision.Record, error) {
 		Fingerprint: d.Fingerprint, Deferred: d.Deferred, Slotted: d.Slotted,
 		Input: decision.Input{
 			EventID: d.EventId, UserID: d.UserId, Context: toSet(d.Context), User: toSet(d.UserFeatures),
-			FromCatalogue: d.FromCatalogue, Excluded: d.ExcludedActions, Degraded: degraded(d.Fallback),
+			FromCatalogue: d.FromCatalogue, Excluded: d.ExcludedActions, Degraded: cmp.Or(d.Degraded, degraded(d.Fallback)),
 		},
 		Outcome: decision.Outcome{Arm: d.Arm, Cold: d.Cold, Fallback: d.Fallback, Policy: d.Policy, Mode: mode},
 	}
@@ -195,6 +207,9 @@ func ToDecision(record *logv1.Record) (*decision.Record, error) {
 	r.Actions = slices.Grow(r.Actions, len(d.Actions))
 	for _, a := range d.Actions {
 		r.Actions = append(r.Actions, decision.Action{ID: a.Id, Features: toSet(a.Features)})
+	}
+	for _, i := range d.Killed {
+		r.Killed = append(r.Killed, int(i))
 	}
 	for i, s := range d.Slots {
 		if len(s.Probability) != len(s.Action) || len(s.Score) != len(s.Action) {

@@ -93,7 +93,10 @@ func rowsOf(dst []Row, d *decision.Record, pos eventlog.Position, s *learn.Settl
 
 // choose fills in what the slot was filled with, out of what.
 func (r *Row) choose(d *decision.Record, c *decision.Choice) {
-	r.Action, r.Pscore, r.Draw = d.Actions[c.Served()].ID, c.Ranking[0].Probability, c.Draw
+	r.Action, r.Draw = d.ActionID(c.Served()), c.Draw
+	if c.Filled() {
+		r.Pscore = c.Ranking[0].Probability
+	}
 	r.Actions = make([]string, len(c.Ranking))
 	r.Probabilities = make([]float64, len(c.Ranking))
 	r.Scores = make([]float64, len(c.Ranking))

@@ -25,7 +25,7 @@ type event struct {
 // slot is one filled place of an event.
 type slot struct {
 	id      string
-	example packed
+	example packed  // empty where nothing was served: there is nothing to learn from
 	counted float64 // the reward in the provisional sums
 }
 

@@ -17,9 +17,8 @@ func holdsTogether(r *decision.Record) error {
 		return fmt.Errorf("%d choices for %d slots", len(r.Choices), len(r.Slots))
 	}
 	for i := range r.Choices {
-		ranking := r.Choices[i].Ranking
-		if len(ranking) == 0 || ranking[0].Action < 0 || ranking[0].Action >= len(r.Actions) {
-			return fmt.Errorf("slot %d serves no action", i)
+		if served := r.Choices[i].Served(); served < -1 || served >= len(r.Actions) {
+			return fmt.Errorf("slot %d serves action %d of %d", i, served, len(r.Actions))
 		}
 	}
 	return nil

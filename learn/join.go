@@ -165,7 +165,7 @@ func (j *joining) result() JoinedEvent {
 		j.set(r.position, standing)
 	}
 	for i := range e.slots {
-		s := SlotReward{SlotID: e.slots[i].id, ActionID: j.decision.Actions[j.decision.Choices[i].Served()].ID}
+		s := SlotReward{SlotID: e.slots[i].id, ActionID: j.decision.ActionID(j.decision.Choices[i].Served())}
 		s.Reward, s.Rewarded = j.spec.worth(e.rewards, i)
 		out.Slots = append(out.Slots, s)
 	}

@@ -113,8 +113,10 @@ func (l *loopFold) encode(e *event, r *decision.Record) {
 	look(v, l.definition.Loop, l.catalogue(r.SnapshotID), r)
 	l.estimator.Observe(v.Context, v.Candidates)
 	for i := range e.slots {
-		x := l.estimator.Encode(v.Context, v.Candidates[r.Choices[i].Served()])
-		e.slots[i].example = pack(&x)
+		if served := r.Choices[i].Served(); served >= 0 {
+			x := l.estimator.Encode(v.Context, v.Candidates[served])
+			e.slots[i].example = pack(&x)
+		}
 	}
 }
 

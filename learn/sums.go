@@ -57,6 +57,9 @@ func (l *loopFold) settle(e *event) {
 	}
 	l.changed = true
 	for i := range e.slots {
+		if len(e.slots[i].example) == 0 {
+			continue
+		}
 		worth, _ := l.spec().worth(e.rewards, i)
 		l.unpack(&e.slots[i])
 		l.estimator.Settle(&l.scratch, worth, 1)
@@ -90,6 +93,9 @@ func (l *loopFold) freshen() {
 }
 
 func (l *loopFold) provisional(s *slot, reward, weight float64) {
+	if len(s.example) == 0 {
+		return
+	}
 	l.changed = true
 	l.churn++
 	l.unpack(s)

@@ -91,6 +91,8 @@ func classify(err error) *failure {
 		return &failure{reason: UnknownEvent, detail: err.Error(), cause: err}
 	case errors.Is(err, decision.ErrEventConflict):
 		return &failure{reason: EventConflict, detail: err.Error(), cause: err}
+	case errors.Is(err, decision.ErrNoAction):
+		return &failure{reason: NoAction, detail: err.Error(), cause: err}
 	case errors.Is(err, jobs.ErrNotFound):
 		return &failure{reason: UnknownEvaluation, detail: err.Error(), cause: err}
 	case errors.Is(err, jobs.ErrFull):

@@ -8,9 +8,9 @@ import (
 
 // answerOf makes the answer of a decision. The fields at the top are those of the first slot.
 func answerOf(r *decision.Record) *nextbestv1.RankResponse {
-	first := r.Choices[0]
+	first := &r.Choices[0]
 	m := &nextbestv1.RankResponse{
-		RewardActionId: r.Actions[first.Served()].ID,
+		RewardActionId: r.ActionID(first.Served()),
 		Ranking:        rankingOf(r, first),
 		SnapshotId:     r.SnapshotID,
 		Arm:            r.Arm,
@@ -30,8 +30,9 @@ func answerOf(r *decision.Record) *nextbestv1.RankResponse {
 
 func rankedSlotsOf(r *decision.Record, m *nextbestv1.RankResponse) []*nextbestv1.RankedSlot {
 	slots := make([]*nextbestv1.RankedSlot, len(r.Choices))
-	for i, c := range r.Choices {
-		slot := &nextbestv1.RankedSlot{Id: r.Slots[i].ID, ActionId: r.Actions[c.Served()].ID}
+	for i := range r.Choices {
+		c := &r.Choices[i]
+		slot := &nextbestv1.RankedSlot{Id: r.Slots[i].ID, ActionId: r.ActionID(c.Served())}
 		if i == 0 {
 			slot.Ranking, slot.Excluded = m.Ranking, m.Excluded
 		} else {
@@ -43,7 +44,7 @@ func rankedSlotsOf(r *decision.Record, m *nextbestv1.RankResponse) []*nextbestv1
 }
 
 // rankingOf allocates all entries at once: it runs for every answer, over up to a thousand actions.
-func rankingOf(r *decision.Record, c decision.Choice) []*nextbestv1.RankedAction {
+func rankingOf(r *decision.Record, c *decision.Choice) []*nextbestv1.RankedAction {
 	entries := make([]nextbestv1.RankedAction, len(c.Ranking))
 	ranking := make([]*nextbestv1.RankedAction, len(c.Ranking))
 	for i, x := range c.Ranking {
@@ -54,7 +55,7 @@ func rankingOf(r *decision.Record, c decision.Choice) []*nextbestv1.RankedAction
 	return ranking
 }
 
-func excludedOf(r *decision.Record, c decision.Choice) []*nextbestv1.ExcludedAction {
+func excludedOf(r *decision.Record, c *decision.Choice) []*nextbestv1.ExcludedAction {
 	if len(c.Excluded) == 0 {
 		return nil
 	}

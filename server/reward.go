@@ -34,6 +34,9 @@ func rewardOf(m *nextbestv1.RewardRequest, spec *learn.RewardSpec, event *decisi
 	if err := checkRewardSlot(m.GetSlotId(), event); err != nil {
 		return nil, err
 	}
+	if err := checkServed(m.GetSlotId(), event); err != nil {
+		return nil, err
+	}
 	return &logv1.Reward{
 		Loop: m.GetLoop(), EventId: m.GetEventId(), RewardId: m.GetRewardId(), Value: m.GetValue(), Metric: metric,
 		SlotId: m.GetSlotId(), EventTimeUnixNanos: at,
@@ -97,6 +100,21 @@ func rewardTime(m *nextbestv1.RewardRequest, event *decision.Record, now time.Ti
 		return 0, invalid("time", fmt.Sprintf("is more than %s before the event", maxSkew))
 	}
 	return at.UnixNano(), nil
+}
+
+// checkServed refuses a reward for a slot of a known event in which nothing was served.
+func checkServed(id string, event *decision.Record) error {
+	if event == nil {
+		return nil
+	}
+	slot := max(0, slices.IndexFunc(event.Slots, func(s decision.SlotSpec) bool { return s.ID == id }))
+	switch {
+	case event.Choices[slot].Filled():
+		return nil
+	case event.Slotted:
+		return invalid("slotId", "nothing was served in this slot, so there is nothing to reward")
+	}
+	return invalid("eventId", "no action was served for this event, so there is nothing to reward")
 }
 
 // checkRewardSlot refuses a slot that a known event does not have.

@@ -44,7 +44,7 @@ func toldUser(r *decision.Record, l *decision.Loop) []toldFeature {
 // toldSlotOf lists a slot's eligible actions in the order in which the draw runs over them.
 func toldSlotOf(r *decision.Record, i int) toldSlot {
 	c := &r.Choices[i]
-	slot := toldSlot{ID: r.Slots[i].ID, Served: r.Actions[c.Served()].ID, Draw: c.Draw}
+	slot := toldSlot{ID: r.Slots[i].ID, Served: r.ActionID(c.Served()), Draw: c.Draw}
 	if c.WouldHaveChosen >= 0 {
 		slot.WouldHaveChosen = r.Actions[c.WouldHaveChosen].ID
 	}

@@ -528,7 +528,8 @@ func (x *Excluded) GetReason() string {
 }
 
 // Slot is what one slot asked for and what filled it. The parallel lists run over the eligible actions, the served
-// one first, the others by falling probability.
+// one first, the others by falling probability; they are empty
+// where no action was permitted.
 type Slot struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	Id              string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -662,8 +663,11 @@ type Decision struct {
 	Fallback        string       `protobuf:"bytes,17,opt,name=fallback,proto3" json:"fallback,omitempty"`
 	Policy          string       `protobuf:"bytes,18,opt,name=policy,proto3" json:"policy,omitempty"`
 	LearningMode    string       `protobuf:"bytes,19,opt,name=learning_mode,json=learningMode,proto3" json:"learning_mode,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Why the user's features could not be read, where the fallback is for another reason.
+	Degraded      string   `protobuf:"bytes,20,opt,name=degraded,proto3" json:"degraded,omitempty"`
+	Killed        []uint32 `protobuf:"varint,21,rep,packed,name=killed,proto3" json:"killed,omitempty"` // indexes into actions: the kill switch was on for them
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Decision) Reset() {
@@ -827,6 +831,20 @@ func (x *Decision) GetLearningMode() string {
 		return x.LearningMode
 	}
 	return ""
+}
+
+func (x *Decision) GetDegraded() string {
+	if x != nil {
+		return x.Degraded
+	}
+	return ""
+}
+
+func (x *Decision) GetKilled() []uint32 {
+	if x != nil {
+		return x.Killed
+	}
+	return nil
 }
 
 // Defaulted names a user feature for which the default stood in.
@@ -1490,7 +1508,7 @@ const file_nextbest_log_v1_record_proto_rawDesc = "" +
 	"\x05score\x18\x06 \x03(\x01R\x05score\x125\n" +
 	"\bexcluded\x18\a \x03(\v2\x19.nextbest.log.v1.ExcludedR\bexcluded\x12\x12\n" +
 	"\x04draw\x18\b \x01(\x01R\x04draw\x12*\n" +
-	"\x11would_have_chosen\x18\t \x01(\rR\x0fwouldHaveChosen\"\xa9\x05\n" +
+	"\x11would_have_chosen\x18\t \x01(\rR\x0fwouldHaveChosen\"\xdd\x05\n" +
 	"\bDecision\x12\x12\n" +
 	"\x04loop\x18\x01 \x01(\tR\x04loop\x12\x19\n" +
 	"\bevent_id\x18\x02 \x01(\tR\aeventId\x12\x17\n" +
@@ -1512,7 +1530,9 @@ const file_nextbest_log_v1_record_proto_rawDesc = "" +
 	"\x04cold\x18\x10 \x01(\bR\x04cold\x12\x1a\n" +
 	"\bfallback\x18\x11 \x01(\tR\bfallback\x12\x16\n" +
 	"\x06policy\x18\x12 \x01(\tR\x06policy\x12#\n" +
-	"\rlearning_mode\x18\x13 \x01(\tR\flearningMode\"7\n" +
+	"\rlearning_mode\x18\x13 \x01(\tR\flearningMode\x12\x1a\n" +
+	"\bdegraded\x18\x14 \x01(\tR\bdegraded\x12\x16\n" +
+	"\x06killed\x18\x15 \x03(\rR\x06killed\"7\n" +
 	"\tDefaulted\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\";\n" +
