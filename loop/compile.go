@@ -26,11 +26,13 @@ func (c *compiler) definition(root *node) *learn.Definition {
 		Mode:     decision.LearningMode(root.key("learning_mode").index(modeWords)),
 		Features: decision.OnFeaturesFailure(root.key("fallback").key("features").index(fallbackWords)),
 		Log:      decision.OnLogFailure(root.key("fallback").key("log").index(logFallbackWords)),
+		NoAction: decision.OnNoAction(root.key("fallback").key("no_action").index(noActionWords)),
 		RankSync: decision.Durability(root.key("durability").key("rank").index(durabilityWords)),
 	}
 	l.Salt = salt(root)
 	l.Actions = c.catalogue(root.key("actions"), &l.Schema)
 	l.UserNames = l.Schema.UserFieldNames()
+	c.rulesOf(root.key("guardrails"))
 	reward := c.reward(root.key("reward"))
 	promotion := c.promotion(root.key("promotion"), &reward)
 	return &learn.Definition{

@@ -30,11 +30,15 @@ var update = flag.Bool("update", false, "write generated and golden files instea
 // TestGeneratedFilesAreFresh compares what is made from the table of keys with what is checked in. With -update, which
 // is how go generate runs it, it writes them.
 func TestGeneratedFilesAreFresh(t *testing.T) {
-	schema, err := loop.SchemaJSON()
-	if err != nil {
-		t.Fatal(err)
+	for path, made := range map[string]func() ([]byte, error){
+		"schema.json": loop.SchemaJSON, "schema-guardrails.json": loop.GuardrailSchemaJSON, "schema-brand.json": loop.BrandSchemaJSON,
+	} {
+		schema, err := made()
+		if err != nil {
+			t.Fatal(err)
+		}
+		fresh(t, path, schema)
 	}
-	fresh(t, "schema.json", schema)
 	text, err := loop.InsertReference([]byte(readFile(t, page)))
 	if err != nil {
 		t.Fatal(err)

@@ -22,7 +22,18 @@ func Reference() string {
 	fmt.Fprintf(&b, "\n### Declaring a feature\n\nUnder `features.context.NAME`, `features.user.NAME` and `features.action.NAME`; names have at most %d bytes, and there are at most %d in each.\n\n",
 		maxName, maxFeatures)
 	userFieldShape.table(&b)
+	b.WriteString("\n### A file of shared rules\n\n`loops/guardrails/NAME.yaml`.\n\n")
+	guardrailFileShape.table(&b)
+	b.WriteString("\n### A brand file\n\n`loops/brands/NAME.yaml`.\n\n")
+	brandFileShape.table(&b)
+	claimShape.nested(&b, "banned_claims")
+	exampleShape.nested(&b, "examples")
 	return b.String()
+}
+
+func (s *shape) nested(b *strings.Builder, name string) {
+	fmt.Fprintf(b, "\nEach of `%s`:\n\n", name)
+	s.table(b)
 }
 
 // sections writes a table for each object among the keys, and those in it.

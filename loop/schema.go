@@ -15,18 +15,36 @@ import (
 //	# yaml-language-server: $schema=../loop/schema.json
 //
 // Compile checks more: whatever compares two places of a file.
-func Schema() *jsonschema.Schema {
-	s := fileShape.schema()
+func Schema() *jsonschema.Schema { return loopFormat.schema("A loop file of nextbest") }
+
+// GuardrailSchema returns the JSON Schema of files of shared rules, loops/guardrails/NAME.yaml.
+func GuardrailSchema() *jsonschema.Schema {
+	return guardrailFormat.schema("A guardrail file of nextbest")
+}
+
+// BrandSchema returns the JSON Schema of brand files, loops/brands/NAME.yaml.
+func BrandSchema() *jsonschema.Schema { return brandFormat.schema("A brand file of nextbest") }
+
+func (f *format) schema(title string) *jsonschema.Schema {
+	s := f.shape.schema()
 	s.Schema = "https://json-schema.org/draft/2020-12/schema"
-	s.Title = "A loop file of nextbest"
+	s.Title = title
 	return s
 }
 
 // SchemaJSON returns Schema as it is kept in loop/schema.json.
-func SchemaJSON() ([]byte, error) {
-	b, err := json.MarshalIndent(Schema(), "", "  ")
+func SchemaJSON() ([]byte, error) { return encoded(Schema()) }
+
+// GuardrailSchemaJSON returns GuardrailSchema as it is kept in loop/schema-guardrails.json.
+func GuardrailSchemaJSON() ([]byte, error) { return encoded(GuardrailSchema()) }
+
+// BrandSchemaJSON returns BrandSchema as it is kept in loop/schema-brand.json.
+func BrandSchemaJSON() ([]byte, error) { return encoded(BrandSchema()) }
+
+func encoded(s *jsonschema.Schema) ([]byte, error) {
+	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
-		return nil, fmt.Errorf("encode the schema of loop files: %w", err)
+		return nil, fmt.Errorf("encode a schema: %w", err)
 	}
 	return append(b, '\n'), nil
 }

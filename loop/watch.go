@@ -2,7 +2,10 @@ package loop
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -35,8 +38,8 @@ func (o WatchOptions) withDefaults() WatchOptions {
 	return o
 }
 
-// Watch calls onChange for every loop file of a directory that changes from what current says, which is what Load
-// returned: with its Definition when it is good, with the error when it is broken (the last good one should go on), and
+// Watch calls onChange for every loop file of a directory that changes, itself or in what it includes, from what current
+// says, which is what Load returned: with its Definition when it is good, with the error when it is broken (the last good one should go on), and
 // when it is removed. A file is told once per content. Files that Load could not compile are told as well. Calls come
 // one at a time, from Watch's own goroutine; Watch returns when ctx is done and no call is under way.
 //
@@ -77,6 +80,21 @@ func (w *watcher) notify() {
 		return
 	}
 	w.deaf = ""
+	w.notifyFolders()
+}
+
+// notifyFolders asks for the folders of what loop files include, once they are there. A folder that comes is notified by
+// the directory that it comes into.
+func (w *watcher) notifyFolders() {
+	if w.fs == nil {
+		return
+	}
+	for _, folder := range []string{GuardrailFolder, BrandFolder} {
+		path := filepath.Join(home(filepath.Join(w.dir, "loop.yaml")), folder)
+		if err := w.fs.Add(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			w.options.Logger.Warn("included files are polled only", "dir", path, "error", err)
+		}
+	}
 }
 
 // polledOnly says so once for each cause.
@@ -131,6 +149,7 @@ func (w *watcher) channels() (<-chan fsnotify.Event, <-chan error) {
 
 // look reads the directory, tells what can be told, and reports whether to look again.
 func (w *watcher) look() (again bool) {
+	w.notifyFolders()
 	found, err := sources(w.dir)
 	if err != nil {
 		if w.trouble != err.Error() {
