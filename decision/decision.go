@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/nextbest/nextbest/features"
+	"github.com/nextbest/nextbest/guardrail"
 	"github.com/nextbest/nextbest/model"
 )
 
@@ -105,6 +106,11 @@ type Loop struct {
 	RankSync  Durability
 	NoAction  OnNoAction
 	UserNames []string // names of Schema.User in order, as a Fetch wants them
+
+	Guardrails  *guardrail.Set   // nil when there are no rules
+	Bound       *guardrail.Bound // Guardrails bound to Actions
+	Zone        *time.Location   // of what rules read as time.*
+	ZoneFeature string           // user.NAME or context.NAME: the category that holds the user's own zone; "" when there is none
 }
 
 // Snapshot is one immutable, numbered state of everything a decision depends on.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -32,7 +33,9 @@ func (c *compiler) definition(root *node) *learn.Definition {
 	l.Salt = salt(root)
 	l.Actions = c.catalogue(root.key("actions"), &l.Schema)
 	l.UserNames = l.Schema.UserFieldNames()
-	c.rulesOf(root.key("guardrails"))
+	l.Zone = c.zone(root.key("time_zone"), "time_zone", time.UTC)
+	l.ZoneFeature = c.zoneFeature(root.key("time_zone_feature"), &l.Schema)
+	c.guardrails(root, l)
 	reward := c.reward(root.key("reward"))
 	promotion := c.promotion(root.key("promotion"), &reward)
 	return &learn.Definition{
@@ -52,6 +55,18 @@ func challenged(path string) (loop string, ok bool) {
 
 // index returns a word's place in the words that its key allows, 0 when it is none of them.
 func (n *node) index(words []string) int { return max(slices.Index(words, n.text), 0) }
+
+// loopName returns what the loop is called, by its file.
+func (c *compiler) loopName() string {
+	if c.loop != "" {
+		return c.loop
+	}
+	if loop, ok := challenged(c.path); ok {
+		return loop
+	}
+	name, _ := loopName(filepath.Base(c.path))
+	return name
+}
 
 // named compares the loop's name with its file's, so that a copy of a file cannot take over what another loop learned. A
 // challenger's file is named after its folder.
@@ -160,17 +175,25 @@ func (n *node) value() features.Value {
 
 func (n *node) values() features.Value {
 	if len(n.items) > 0 && n.items[0].form == number {
-		xs := make([]float64, len(n.items))
-		for i, v := range n.items {
-			xs[i] = v.number
-		}
-		return features.NumbersValue(xs)
+		return features.NumbersValue(n.numbers())
 	}
+	return features.TextsValue(n.texts())
+}
+
+func (n *node) numbers() []float64 {
+	xs := make([]float64, len(n.items))
+	for i, v := range n.items {
+		xs[i] = v.number
+	}
+	return xs
+}
+
+func (n *node) texts() []string {
 	ss := make([]string, len(n.items))
 	for i, v := range n.items {
 		ss[i] = v.text
 	}
-	return features.TextsValue(ss)
+	return ss
 }
 
 // catalogue returns the actions of the file, none for from_request.

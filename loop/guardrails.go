@@ -1,16 +1,22 @@
 package loop
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // where the system has no time zones: the same bytes give the same Definition everywhere
+
+	"github.com/nextbest/nextbest/decision"
+	"github.com/nextbest/nextbest/features"
+	"github.com/nextbest/nextbest/guardrail"
 )
 
 // rule is a rule of a file, before it is compiled.
 type rule struct {
 	file *compiler
 	node *node
+	path string // within the file, as in guardrails[2]
 }
 
 // at returns where a key of the rule is, or where the rule begins.
@@ -34,6 +40,9 @@ func (c *compiler) rulesOf(n *node) []rule {
 	g := ruleGathering{loop: c, first: make(map[string]*rule)}
 	for i, e := range n.items {
 		path := item("guardrails", i)
+		if slices.Contains(e.failed, "include") {
+			continue
+		}
 		if e.entry("include") == nil {
 			g.add(c, e, path)
 			continue
@@ -48,6 +57,113 @@ func (c *compiler) rulesOf(n *node) []rule {
 		c.addf(n.at, "guardrails: with what it includes the loop has %d rules; at most %d are allowed", len(g.rules), maxRulesInAll)
 	}
 	return g.rules
+}
+
+// guardrails compiles the rules of a loop file, and of what it includes, into the loop.
+func (c *compiler) guardrails(root *node, l *decision.Loop) {
+	brand := c.brandOf(root.key("brand"))
+	rules := c.rulesOf(root.key("guardrails"))
+	var of *guardrail.Brand
+	if brand != nil {
+		of = brand.brand
+	}
+	list := make([]guardrail.Rule, len(rules))
+	byName := make(map[string]*rule, len(rules))
+	for i := range rules {
+		list[i] = rules[i].compiled(l.Zone)
+		byName[list[i].Name] = &rules[i]
+	}
+	if len(rules) == 0 || c.wrong() {
+		return
+	}
+	set, problems := guardrail.Compile(list, &l.Schema, of)
+	for _, p := range problems {
+		c.ruleProblem(byName[p.Rule], brand, &p)
+	}
+	if len(problems) > 0 {
+		return
+	}
+	l.Guardrails = set
+	l.Bound = set.Bind(subjects(root.key("actions"), l.Actions))
+}
+
+// wrong reports whether anything was found that is wrong.
+func (c *compiler) wrong() bool { return len(c.found) > 0 || c.sound() < len(c.included) }
+
+// ruleProblem adds a problem of a rule's expression at its place in the file. A shared file may be right for other loops.
+func (c *compiler) ruleProblem(r *rule, brand *brandFile, p *guardrail.Problem) {
+	if r == nil { // of the brand
+		file, at := c, position{1, 1}
+		if brand != nil {
+			file = brand.file
+		}
+		file.addf(at, "%s", p.Message)
+		return
+	}
+	of := ""
+	if r.file != c {
+		of = fmt.Sprintf(" (in loop %s)", c.loopName())
+	}
+	at := r.at(p.Key)
+	if n := r.node.key(p.Key); n.form == text && p.Line > 0 {
+		at = r.file.placeWithin(n, p.Line, p.Column)
+	}
+	r.file.addf(at, "rule %s, %s: %s%s", p.Rule, p.Key, p.Message, of)
+}
+
+// compiled returns the rule as package guardrail wants it.
+func (r *rule) compiled(zone *time.Location) guardrail.Rule {
+	n := r.node
+	zone = r.file.zone(n.key("time_zone"), where(r.path, "time_zone"), zone)
+	g := guardrail.Rule{
+		Name:      n.key("name").text,
+		Kind:      guardrail.Kind(n.key("kind").index(ruleKindWords)),
+		Severity:  guardrail.Severity(n.key("severity").index(severityWords)),
+		Require:   n.key("require").text,
+		Forbid:    n.key("forbid").text,
+		Reason:    n.key("reason").text,
+		Text:      n.key("text").text,
+		OnMissing: guardrail.OnMissing(n.key("on_missing").index(onMissingWords)),
+		From:      r.file.moment(n.key("from"), zone, where(r.path, "from")),
+		Until:     r.file.moment(n.key("until"), zone, where(r.path, "until")),
+	}
+	if g.Reason == "" {
+		g.Reason = g.Name
+	}
+	if !g.From.IsZero() && !g.Until.IsZero() && !g.From.Before(g.Until) {
+		r.file.addf(r.at("until"), "%s: the rule would end at %s, and begin at %s", where(r.path, "until"), n.key("until").text, n.key("from").text)
+	}
+	return g
+}
+
+// subjects returns actions of a file as rules see them.
+func subjects(n *node, actions []decision.Action) []guardrail.Subject {
+	all := make([]guardrail.Subject, len(actions))
+	for i, a := range actions {
+		s := guardrail.Subject{ID: a.ID, Features: a.Features}
+		if i < len(n.items) {
+			s.Channel, s.Text, s.Tags = n.items[i].key("channel").text, n.items[i].key("text").text, n.items[i].key("tags").texts()
+		}
+		all[i] = s
+	}
+	return all
+}
+
+// zoneFeature returns the name of the category that holds a time zone.
+func (c *compiler) zoneFeature(n *node, s *features.Schema) string {
+	if n.form != text {
+		return ""
+	}
+	part, name, _ := strings.Cut(n.text, ".")
+	fields := s.User
+	if part == "context" {
+		fields = s.Context
+	}
+	if !slices.ContainsFunc(fields, func(f features.Field) bool { return f.Name == name && f.Type == features.CategoryType }) {
+		c.addf(n.at, "time_zone_feature: %s is not a declared category: declare %s under features.%s with type: category", n.text, name, part)
+		return ""
+	}
+	return n.text
 }
 
 // include adds the rules of a file.
@@ -79,7 +195,7 @@ func (g *ruleGathering) include(from *compiler, at *node, path string) {
 
 // add adds a rule that is complete.
 func (g *ruleGathering) add(file *compiler, n *node, path string) {
-	r := &rule{file, n}
+	r := &rule{file, n, path}
 	before := len(file.found)
 	for _, name := range []string{"name", "kind"} {
 		if n.entry(name) == nil && !slices.Contains(n.failed, name) {

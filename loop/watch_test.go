@@ -21,6 +21,9 @@ import (
 // patience is how long a test waits for what must happen; nothing is measured by it.
 const patience = 20 * time.Second
 
+// longPoll is a poll that never comes: all is by notification.
+const longPoll = time.Hour
+
 // watched is a directory under Watch, with what was told.
 type watched struct {
 	t       testing.TB
