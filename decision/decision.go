@@ -107,10 +107,12 @@ type Loop struct {
 	NoAction  OnNoAction
 	UserNames []string // names of Schema.User in order, as a Fetch wants them
 
-	Guardrails  *guardrail.Set   // nil when there are no rules
-	Bound       *guardrail.Bound // Guardrails bound to Actions
-	Zone        *time.Location   // of what rules read as time.*
-	ZoneFeature string           // user.NAME or context.NAME: the category that holds the user's own zone; "" when there is none
+	Subjects    []guardrail.Subject // Actions as guardrails see them
+	Mandatory   []bool              // by action; nil when none is
+	Guardrails  *guardrail.Set      // nil when there are no rules
+	Bound       *guardrail.Bound    // Guardrails bound to Actions
+	Zone        *time.Location      // of what rules read as time.*
+	ZoneFeature string              // user.NAME or context.NAME: the category that holds the user's own zone; "" when there is none
 }
 
 // Snapshot is one immutable, numbered state of everything a decision depends on.

@@ -143,6 +143,9 @@ func implied(k *key, at position) *node {
 }
 
 func (c *compiler) checkMap(n *node, s *shape, path string) bool {
+	if n.form == text && len(s.words) > 0 {
+		return c.word(n, s.words, path)
+	}
 	if !c.form(n, mapping, s, path) {
 		return false
 	}

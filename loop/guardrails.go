@@ -10,6 +10,7 @@ import (
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/features"
 	"github.com/nextbest/nextbest/guardrail"
+	"github.com/nextbest/nextbest/learn"
 )
 
 // rule is a rule of a file, before it is compiled.
@@ -73,6 +74,7 @@ func (c *compiler) guardrails(root *node, l *decision.Loop) {
 		list[i] = rules[i].compiled(l.Zone)
 		byName[list[i].Name] = &rules[i]
 	}
+	l.Subjects, l.Mandatory = subjects(root.key("actions"), l.Actions), mandatory(root.key("actions"))
 	if len(rules) == 0 || c.wrong() {
 		return
 	}
@@ -84,7 +86,7 @@ func (c *compiler) guardrails(root *node, l *decision.Loop) {
 		return
 	}
 	l.Guardrails = set
-	l.Bound = set.Bind(subjects(root.key("actions"), l.Actions))
+	l.Bound = set.Bind(l.Subjects)
 }
 
 // wrong reports whether anything was found that is wrong.
@@ -149,6 +151,18 @@ func subjects(n *node, actions []decision.Action) []guardrail.Subject {
 	return all
 }
 
+// mandatory says of each action whether it is; nil when none is.
+func mandatory(n *node) []bool {
+	all := make([]bool, len(n.items))
+	for i, a := range n.items {
+		all[i] = a.key("mandatory").flag
+	}
+	if !slices.Contains(all, true) {
+		return nil
+	}
+	return all
+}
+
 // zoneFeature returns the name of the category that holds a time zone.
 func (c *compiler) zoneFeature(n *node, s *features.Schema) string {
 	if n.form != text {
@@ -164,6 +178,38 @@ func (c *compiler) zoneFeature(n *node, s *features.Schema) string {
 		return ""
 	}
 	return n.text
+}
+
+// RulePlace is a rule of a loop, and where it is written.
+type RulePlace struct {
+	Name, Kind, Severity, Reason, Text string
+	File                               string
+	Line                               int // of the rule's name, from 1
+}
+
+// Rules returns the rules of a loop, by name.
+func Rules(d *learn.Definition) []RulePlace {
+	c := newCompiler(d.Path)
+	b, err := unpack(d.File)
+	if err != nil {
+		return nil
+	}
+	c.bundle = b
+	root := c.parse(b.main)
+	if root == nil || !c.check(root, &fileShape, "") {
+		return nil
+	}
+	var places []RulePlace
+	for _, r := range c.rulesOf(root.key("guardrails")) {
+		p := RulePlace{Name: r.node.key("name").text, Kind: r.node.key("kind").text, Severity: r.node.key("severity").text,
+			Reason: r.node.key("reason").text, Text: r.node.key("text").text, File: r.file.path, Line: r.at("name").line}
+		if p.Reason == "" {
+			p.Reason = p.Name
+		}
+		places = append(places, p)
+	}
+	slices.SortFunc(places, func(a, b RulePlace) int { return strings.Compare(a.Name, b.Name) })
+	return places
 }
 
 // include adds the rules of a file.

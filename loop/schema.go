@@ -54,14 +54,10 @@ func (s *shape) schema() *jsonschema.Schema {
 	case objectKind:
 		return s.objectSchema()
 	case mapKind:
-		return &jsonschema.Schema{Type: "object", AdditionalProperties: s.elem.schema(), MinProperties: some(s.least), MaxProperties: some(s.most),
-			PropertyNames: &jsonschema.Schema{MinLength: some(1), MaxLength: some(s.keyBytes)}}
+		return s.orWords(&jsonschema.Schema{Type: "object", AdditionalProperties: s.elem.schema(), MinProperties: some(s.least), MaxProperties: some(s.most),
+			PropertyNames: &jsonschema.Schema{MinLength: some(1), MaxLength: some(s.keyBytes)}})
 	case listKind:
-		l := &jsonschema.Schema{Type: "array", Items: s.elem.schema(), MinItems: some(s.least), MaxItems: some(s.most)}
-		if len(s.words) == 0 {
-			return l
-		}
-		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{wordSchema(s.words), l}}
+		return s.orWords(&jsonschema.Schema{Type: "array", Items: s.elem.schema(), MinItems: some(s.least), MaxItems: some(s.most)})
 	case textKind:
 		return &jsonschema.Schema{Type: "string", Pattern: s.pattern, MinLength: some(s.least), MaxLength: some(s.most)}
 	case wordKind:
@@ -74,6 +70,14 @@ func (s *shape) schema() *jsonschema.Schema {
 		return valueSchema()
 	}
 	return s.numberSchema()
+}
+
+// orWords also allows the words that may stand in place of a list or a map.
+func (s *shape) orWords(of *jsonschema.Schema) *jsonschema.Schema {
+	if len(s.words) == 0 {
+		return of
+	}
+	return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{wordSchema(s.words), of}}
 }
 
 func (s *shape) numberSchema() *jsonschema.Schema {

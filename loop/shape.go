@@ -25,7 +25,7 @@ type shape struct {
 
 	keys  []key    // objectKind
 	elem  *shape   // listKind, mapKind
-	words []string // wordKind; listKind: texts that may stand in place of the list
+	words []string // wordKind; listKind, mapKind: texts that may stand in its place
 
 	min, max     float64 // numberKind, integerKind: only when limited
 	limited      bool
