@@ -34,6 +34,7 @@ type ruleGathering struct {
 	rules []rule
 	first map[string]*rule // by name
 	open  []string         // the parts that are being read: those that include the present one
+	alone bool             // only one shared file: what it includes is another's business
 }
 
 // rulesOf returns the rules of a loop file's list, in the order of files; each name once.
@@ -231,6 +232,9 @@ func (g *ruleGathering) include(from *compiler, at *node, path string) {
 	}
 	g.open = append(g.open, part)
 	for i, n := range root.key("include").items {
+		if g.alone {
+			break
+		}
 		g.include(file, n, item("include", i))
 	}
 	g.open = g.open[:len(g.open)-1]

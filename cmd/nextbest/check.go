@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +25,8 @@ func checkCommand() *cobra.Command {
 		Long: `Prints everything that is wrong with the loop files, one problem a line as file:line:col: message. When they
 are right it says so on standard error alone. It needs no running service and changes nothing.
 
-A directory stands for its loop files and their challengers, in challengers/LOOP below it. A file is called as its loop,
+A directory stands for its loop files and their challengers, in challengers/LOOP below it, and for the shared rules and
+brands in guardrails and brands. What a loop file includes is checked with it. A file is called as its loop,
 NAME.yaml; with --loop it may be called anything, as one for 'nextbest evaluate --policy' may.`,
 		Example: `  nextbest check loops
   nextbest check loops/*.yaml
@@ -67,6 +69,8 @@ NAME.yaml; with --loop it may be called anything, as one for 'nextbest evaluate 
 type checkReport struct {
 	OK    bool          `json:"ok"`
 	Files []checkedFile `json:"files"`
+	// Shared are the files of rules and brands that loops may include.
+	Shared []checkedFile `json:"shared,omitempty"`
 }
 
 type checkedFile struct {
@@ -95,7 +99,8 @@ func checkFiles(paths []string, candidateOf string) checkReport {
 	return report
 }
 
-// addDirectory adds a directory's loop files and those of the folders of challengers in it, which are called as loops.
+// addDirectory adds a directory's loop files, those of the folders of challengers in it, which are called as loops, and what
+// loops may include.
 func (r *checkReport) addDirectory(dir, candidateOf string) {
 	if candidateOf != "" {
 		r.add(dir, nil, errors.New("--loop is for files, and this is a directory"))
@@ -125,6 +130,17 @@ func (r *checkReport) addDirectory(dir, candidateOf string) {
 	if len(r.Files) == before {
 		r.add(dir, nil, errors.New("there are no loop files, *.yaml, in this directory"))
 	}
+	for _, s := range loop.LoadShared(dir) {
+		r.addShared(s)
+	}
+}
+
+// addShared adds what checking a file that loops may include came to.
+func (r *checkReport) addShared(s loop.Shared) {
+	f := checkedFile{File: s.Path, OK: s.Err == nil, Problems: []loop.Problem{}}
+	errors.As(s.Err, (*loop.Problems)(&f.Problems))
+	r.OK = r.OK && f.OK
+	r.Shared = append(r.Shared, f)
 }
 
 func isDir(path string) bool {
@@ -154,8 +170,13 @@ func (r *checkReport) print(w io.Writer, asJSON bool) error {
 		e.SetIndent("", "  ")
 		return e.Encode(r)
 	}
-	for _, f := range r.Files {
+	told := make(map[loop.Problem]bool) // a shared file's problems are those of every loop that includes it
+	for _, f := range slices.Concat(r.Files, r.Shared) {
 		for _, p := range f.Problems {
+			if told[p] {
+				continue
+			}
+			told[p] = true
 			if _, err := fmt.Fprintln(w, p); err != nil {
 				return err
 			}
