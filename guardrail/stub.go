@@ -77,3 +77,48 @@ type Brand struct {
 	Limits      map[string]float64
 	Examples    []Example
 }
+
+type Request struct {
+	Now           time.Time
+	Zone          *time.Location
+	Context, User features.Set
+	UserKnown     bool
+}
+
+type Verdicts struct{}
+
+type RuleInfo struct {
+	Name, Reason, Text string
+	Kind               Kind
+	Severity           Severity
+}
+
+func (v *Verdicts) Denied(i int) (*RuleInfo, bool) { return nil, false }
+
+func (b *Bound) Evaluate(v *Verdicts, r *Request) {}
+
+func (v *Verdicts) Warned(i int) []*RuleInfo { return nil }
+
+type Outcome uint8
+
+const (
+	Permits Outcome = iota
+	Denies
+	Warns
+	NotInForce
+)
+
+type Value struct {
+	Name  string
+	Text  string
+	Known bool
+}
+
+type Finding struct {
+	Rule    *RuleInfo
+	Outcome Outcome
+	Missing bool
+	Values  []Value
+}
+
+func (b *Bound) Explain(r *Request, action int) []Finding { return nil }
