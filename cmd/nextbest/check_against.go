@@ -137,7 +137,7 @@ func printAgainst(out io.Writer, r *preflight.Report) error {
 		for _, rule := range r.Rules {
 			t.AppendRow(table.Row{rule.Rule, rule.LostServed, rule.Slots, fmt.Sprintf("%.2f%%", 100*rule.Probability), few(rule.Actions)})
 		}
-		fmt.Fprintf(out, "\n%s\n", t.Render())
+		fmt.Fprintf(out, "\n%s\n", rendered(t))
 	}
 	for _, a := range r.Newly {
 		fmt.Fprintf(out, "\n%s would be permitted in %s where it was excluded, or not there", a.Action, ofAll(a.Slots, r.Slots))

@@ -81,7 +81,7 @@ func printOutcome(out io.Writer, o *preflight.Outcome) error {
 			t.AppendRow(table.Row{mark, c.Name, a.Action, verdict, by})
 		}
 	}
-	fmt.Fprintln(out, t.Render())
+	fmt.Fprintln(out, rendered(t))
 	printFindings(out, o)
 	printWrong(out, o)
 	printCoverage(out, o)
@@ -99,9 +99,13 @@ func ruleAndReason(a *preflight.ActionResult) string {
 func printWrong(out io.Writer, o *preflight.Outcome) {
 	for i := range o.Cases {
 		c := &o.Cases[i]
+		if c.OK {
+			continue
+		}
+		fmt.Fprintf(out, "\n%s:%d: %s\n", c.File, c.Line, c.Name)
 		for _, a := range c.Actions {
 			if a.Wrong != "" {
-				fmt.Fprintf(out, "\n%s:%d: %s\n  %s: %s\n", c.File, c.Line, c.Name, a.Action, a.Wrong)
+				fmt.Fprintf(out, "  %s: %s\n", a.Action, a.Wrong)
 			}
 		}
 	}
@@ -128,13 +132,16 @@ func printFindings(out io.Writer, o *preflight.Outcome) {
 				}
 				t.AppendRow(table.Row{f.Rule, verdict, strings.Join(read, ", ")})
 			}
-			fmt.Fprintln(out, t.Render())
+			fmt.Fprintln(out, rendered(t))
 		}
 	}
 }
 
 // printCoverage prints what was not seen of which rules.
 func printCoverage(out io.Writer, o *preflight.Outcome) {
+	if o.Covered < 1 {
+		fmt.Fprintln(out)
+	}
 	for _, c := range o.Coverage {
 		var never []string
 		if !c.Permits {
@@ -144,12 +151,18 @@ func printCoverage(out io.Writer, o *preflight.Outcome) {
 			never = append(never, "objects")
 		}
 		if len(never) > 0 {
-			fmt.Fprintf(out, "\n%s:%d: in no case rule %s of loop %s %s", c.File, c.Line, c.Rule, c.Loop, strings.Join(never, " or "))
+			fmt.Fprintf(out, "%s:%d: in no case rule %s of loop %s %s\n", c.File, c.Line, c.Rule, c.Loop, strings.Join(never, " or "))
 		}
 	}
-	if o.Covered < 1 {
-		fmt.Fprintln(out)
+}
+
+// rendered returns a table without blanks at the ends of lines.
+func rendered(t table.Writer) string {
+	lines := strings.Split(t.Render(), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
 	}
+	return strings.Join(lines, "\n")
 }
 
 // plainTableWriter returns a table without borders.
