@@ -22,6 +22,7 @@ type Decider struct {
 	FeatureBudget time.Duration
 
 	events inFlight
+	zones  zones
 }
 
 // FeatureShare is the part of the caller's remaining time that reading the user's features may take: a late store
@@ -80,14 +81,15 @@ func (d *Decider) decide(ctx context.Context, s *Snapshot, req *Request, id stri
 		return nil, err
 	}
 	r := &Record{
-		Time: now, Loop: s.Loop.Name, SnapshotID: s.ID, Fingerprint: fingerprint,
+		Loop: s.Loop.Name, SnapshotID: s.ID, Fingerprint: fingerprint,
 		Deferred: req.Deferred, Slotted: len(req.Slots) > 0,
-		Input: input(s.Loop, req, id),
+		Input: input(s.Loop, req, id, now),
 	}
 	if d.Kills != nil {
 		r.Killed = d.Kills.Killed(nil, s.Loop.Name, r.Actions)
 	}
 	d.readUser(ctx, s.Loop, &r.Input, now)
+	d.place(s.Loop, &r.Input)
 	var err error
 	if r.Outcome, err = Decide(s, &r.Input); err != nil {
 		return nil, err
@@ -119,9 +121,9 @@ func schemaError(place string, err error) error {
 	return &InputError{place, err.Error()}
 }
 
-func input(l *Loop, req *Request, id string) Input {
+func input(l *Loop, req *Request, id string, now time.Time) Input {
 	in := Input{
-		EventID: id, UserID: req.UserID, Context: req.Context, Actions: req.Actions, Excluded: req.Excluded, Slots: req.Slots,
+		Time: now, EventID: id, UserID: req.UserID, Context: req.Context, Actions: req.Actions, Excluded: req.Excluded, Slots: req.Slots,
 	}
 	if len(in.Actions) == 0 {
 		in.Actions, in.FromCatalogue = l.Actions, true

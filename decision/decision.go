@@ -144,6 +144,7 @@ type Request struct {
 
 // Input is everything that a decision depends on beside the snapshot. It is recorded as it is.
 type Input struct {
+	Time          time.Time
 	EventID       string
 	UserID        string
 	Context       features.Set // as sent
@@ -155,6 +156,9 @@ type Input struct {
 	Slots         []SlotSpec // at least one
 	Degraded      string     // why the user's features could not be read: a features_ fallback reason, or ""
 	Killed        []int      // indexes into Actions, ascending: the kill switch is on for them
+
+	Zone       *time.Location // of Time where guardrails read it; nil where there are none
+	ZoneOfUser bool           // Zone is the user's own; else it is the loop's
 }
 
 // Ranked is one eligible action.
@@ -201,7 +205,6 @@ type Outcome struct {
 
 // Record is one decision with everything that decided it, as it is logged.
 type Record struct {
-	Time        time.Time
 	Loop        string
 	SnapshotID  string
 	Fingerprint uint64 // of the request

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/nextbest/nextbest/guardrail"
 	"github.com/nextbest/nextbest/model"
 )
 
@@ -39,12 +40,22 @@ func Decide(s *Snapshot, in *Input) (Outcome, error) {
 		}
 		if c.Filled() {
 			k.used[c.Served()] = true
-		} else {
+		}
+		switch {
+		case out.Fallback == FallbackMandatory:
+		case c.Filled() && s.Loop.mandatory(in, c.Served()):
+			out.Fallback = FallbackMandatory
+		case !c.Filled():
 			out.Fallback = FallbackNoAction
 		}
 		out.Choices = append(out.Choices, c)
 	}
 	return out, nil
+}
+
+// mandatory reports whether an action of in must be served whenever it may be.
+func (l *Loop) mandatory(in *Input, action int) bool {
+	return in.FromCatalogue && l.Mandatory != nil && l.Mandatory[action]
 }
 
 // fallback says why the outcome is not the policy's own choice over the user's real features.
@@ -67,6 +78,9 @@ type kernel struct {
 	barred        barred
 	estimates     []model.Estimate // one per action
 	denied        []string         // one per action: why no slot may have it; "" when it is permitted
+	guarded       bool             // one is denied
+	request       guardrail.Request
+	verdicts      guardrail.Verdicts
 	used          []bool           // one per action: taken by an earlier slot
 	eligible      []int            // of the present slot
 	estimatesOf   []model.Estimate // of the eligible
@@ -82,16 +96,8 @@ func (k *kernel) prepare(s *Snapshot, in *Input) {
 	k.estimates = s.Model.Estimate(k.estimates[:0], k.view.Context, k.view.Candidates)
 	k.used = append(k.used[:0], make([]bool, len(in.Actions))...)
 	k.barred.set(in)
-	k.deny(in)
+	k.deny(s.Loop, in)
 	k.allowed = nil
-}
-
-// deny leaves in k.denied why an action must not be served, whatever the request says.
-func (k *kernel) deny(in *Input) {
-	k.denied = append(k.denied[:0], make([]string, len(in.Actions))...)
-	for _, i := range in.Killed {
-		k.denied[i] = ExcludedByKill
-	}
 }
 
 // fill decides one slot: exclude, estimate, turn into probabilities, draw, rank. Where no action is permitted it stays empty.
@@ -143,9 +149,8 @@ func (k *kernel) exclude(in *Input, slot int) []Exclusion {
 
 // empty says whether a slot may stay without an action: not when it is the request alone that leaves none.
 func (k *kernel) empty(l *Loop, in *Input, slot int) error {
-	denied := func(reason string) bool { return reason != "" }
 	switch {
-	case !slices.ContainsFunc(k.denied, denied):
+	case !k.guarded:
 		return &InputError{"excludedActions", fmt.Sprintf("no action is left for slot %d of %d", slot+1, len(in.Slots))}
 	case l.NoAction == RefuseRank:
 		return fmt.Errorf("slot %d of %d: %w", slot+1, len(in.Slots), ErrNoAction)
@@ -163,13 +168,22 @@ func (k *kernel) explore(s *Snapshot) {
 	s.Loop.Policy.Probabilities(k.probabilities, k.estimatesOf, s.Model.RewardDeviation(), model.EventsOf(k.estimatesOf))
 }
 
-// imposed returns the index into k.eligible of the baseline action where it is served with certainty, else -1.
+// imposed returns the index into k.eligible of the action that is served with certainty, else -1: a mandatory one, or the
+// baseline where the mode or the fallback wants it.
 func (k *kernel) imposed(l *Loop, in *Input, spec *SlotSpec) int {
+	if m := k.mandatory(l, in); m >= 0 {
+		return m
+	}
 	degraded := in.Degraded != "" && l.Features == ServeBaseline
 	if l.Mode == Online && !degraded {
 		return -1
 	}
 	return k.baseline(in, spec)
+}
+
+// mandatory returns the index into k.eligible of the first action that must be served whenever it may be, -1 for none.
+func (k *kernel) mandatory(l *Loop, in *Input) int {
+	return slices.IndexFunc(k.eligible, func(i int) bool { return l.mandatory(in, i) })
 }
 
 // baseline returns the index into k.eligible of the slot's baseline action: the one it names, else the first.

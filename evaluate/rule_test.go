@@ -84,8 +84,8 @@ func TestRulesOverSlots(t *testing.T) {
 // decidedOnly decides without logging.
 func decidedOnly(s *scribe, id string) (*decision.Record, error) {
 	l := s.loops["shop"]
-	r := &decision.Record{Time: s.now, Loop: "shop", SnapshotID: l.snapshot.ID}
-	r.Input = decision.Input{EventID: id, Actions: l.definition.Loop.Actions, FromCatalogue: true, Excluded: []string{"a"},
+	r := &decision.Record{Loop: "shop", SnapshotID: l.snapshot.ID}
+	r.Input = decision.Input{Time: s.now, EventID: id, Actions: l.definition.Loop.Actions, FromCatalogue: true, Excluded: []string{"a"},
 		Slots: []decision.SlotSpec{{ID: "top"}, {ID: "side", Baseline: "d"}}}
 	var err error
 	r.Outcome, err = decision.Decide(l.snapshot, &r.Input)

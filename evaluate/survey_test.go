@@ -19,7 +19,7 @@ func TestDecisionsUnderWay(t *testing.T) {
 	l := s.loops["shop"]
 	for _, cuts := range []int{3, snapshotsKept - 1, snapshotsKept} {
 		then := l.snapshot
-		r := &decision.Record{Time: s.now, Loop: "shop", SnapshotID: then.ID}
+		r := &decision.Record{Input: decision.Input{Time: s.now}, Loop: "shop", SnapshotID: then.ID}
 		r.Input = decision.Input{EventID: then.ID, Actions: l.definition.Loop.Actions, FromCatalogue: true, Slots: []decision.SlotSpec{{}}}
 		r.Outcome = must(decision.Decide(then, &r.Input))
 		for range cuts {

@@ -54,8 +54,8 @@ func TestFindIsAsDurableAsAsked(t *testing.T) {
 
 func oneDecision(event string) *decision.Record {
 	return &decision.Record{
-		Time: time.Unix(1_800_000_000, 0), Loop: "shop", SnapshotID: "1-a",
-		Input: decision.Input{EventID: event, Actions: []decision.Action{{ID: "a"}}, Slots: []decision.SlotSpec{{}}},
+		Loop: "shop", SnapshotID: "1-a",
+		Input: decision.Input{Time: time.Unix(1_800_000_000, 0), EventID: event, Actions: []decision.Action{{ID: "a"}}, Slots: []decision.SlotSpec{{}}},
 		Outcome: decision.Outcome{Choices: []decision.Choice{{
 			Ranking: []decision.Ranked{{Action: 0, Probability: 1}}, WouldHaveChosen: -1,
 		}}},

@@ -108,6 +108,10 @@ func FromDecision(r *decision.Record) *logv1.Record {
 	if r.Degraded != r.Outcome.Fallback {
 		d.Degraded = r.Degraded
 	}
+	if r.Zone != nil {
+		_, offset := r.Time.In(r.Zone).Zone()
+		d.Zone, d.ZoneOffsetSeconds, d.ZoneOfUser = r.Zone.String(), int32(offset), r.ZoneOfUser
+	}
 	for _, i := range r.Killed {
 		d.Killed = append(d.Killed, uint32(i))
 	}
@@ -193,9 +197,10 @@ func ToDecision(record *logv1.Record) (*decision.Record, error) {
 		return nil, err
 	}
 	r := &decision.Record{
-		Time: time.Unix(0, record.TimeUnixNanos).UTC(), Loop: d.Loop, SnapshotID: d.SnapshotId,
+		Loop: d.Loop, SnapshotID: d.SnapshotId,
 		Fingerprint: d.Fingerprint, Deferred: d.Deferred, Slotted: d.Slotted,
 		Input: decision.Input{
+			Time: time.Unix(0, record.TimeUnixNanos).UTC(), Zone: toZone(d), ZoneOfUser: d.ZoneOfUser,
 			EventID: d.EventId, UserID: d.UserId, Context: toSet(d.Context), User: toSet(d.UserFeatures),
 			FromCatalogue: d.FromCatalogue, Excluded: d.ExcludedActions, Degraded: cmp.Or(d.Degraded, degraded(d.Fallback)),
 		},
@@ -219,6 +224,15 @@ func ToDecision(record *logv1.Record) (*decision.Record, error) {
 		r.Choices = append(r.Choices, toChoice(s))
 	}
 	return r, CheckDecision(r)
+}
+
+// toZone returns the time zone in which a decision was made, as it was at that moment; nil when it has none. The tz
+// database may have changed since.
+func toZone(d *logv1.Decision) *time.Location {
+	if d.Zone == "" {
+		return nil
+	}
+	return time.FixedZone(d.Zone, int(d.ZoneOffsetSeconds))
 }
 
 // degraded returns the part of a decision's fallback that came from reading the user's features.

@@ -66,10 +66,11 @@ func drawTexts(t *rapid.T, label string) []string {
 func drawDecision(t *rapid.T) *decision.Record {
 	text := rapid.String()
 	r := &decision.Record{
-		Time: time.Unix(0, rapid.Int64().Draw(t, "time")).UTC(), Loop: rapid.StringN(1, 9, -1).Draw(t, "loop"),
+		Loop:       rapid.StringN(1, 9, -1).Draw(t, "loop"),
 		SnapshotID: text.Draw(t, "snapshot"), Fingerprint: rapid.Uint64().Draw(t, "fingerprint"),
 		Deferred: rapid.Bool().Draw(t, "deferred"), Slotted: rapid.Bool().Draw(t, "slotted"),
 		Input: decision.Input{
+			Time:    time.Unix(0, rapid.Int64().Draw(t, "time")).UTC(),
 			EventID: rapid.StringN(1, 9, -1).Draw(t, "event"), UserID: text.Draw(t, "user"), Context: drawSet(t), User: drawSet(t),
 			FromCatalogue: rapid.Bool().Draw(t, "catalogue"), Excluded: drawTexts(t, "excluded"),
 			Degraded: rapid.SampledFrom([]string{"", decision.FallbackFeaturesTimeout, decision.FallbackFeaturesUnavailable}).Draw(t, "fallback"),

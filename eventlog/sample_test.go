@@ -14,9 +14,10 @@ import (
 func sampleDecision(rng *rand.Rand, i int) *decision.Record {
 	devices := []string{"mobile", "desktop", "tablet"}
 	r := &decision.Record{
-		Time: time.Unix(1_800_000_000, int64(i)*7_919_000).UTC(), Loop: "home-offers", SnapshotID: "home-offers-000017",
+		Loop: "home-offers", SnapshotID: "home-offers-000017",
 		Fingerprint: rng.Uint64(),
 		Input: decision.Input{
+			Time:    time.Unix(1_800_000_000, int64(i)*7_919_000).UTC(),
 			EventID: fmt.Sprintf("0192f3c4-%04x-7%03x-9%03x-%012x", rng.Uint32()>>16, rng.Uint32()>>20, rng.Uint32()>>20, rng.Uint64()>>16),
 			UserID:  fmt.Sprintf("u-%07d", rng.IntN(2_000_000)),
 			Context: features.Set{

@@ -109,7 +109,7 @@ func (w *world) decide(name, event string, change func(*decision.Record)) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	r := &decision.Record{Time: w.now, Loop: name, SnapshotID: "1-x", Fingerprint: w.rng.Uint64()}
+	r := &decision.Record{Input: decision.Input{Time: w.now}, Loop: name, SnapshotID: "1-x", Fingerprint: w.rng.Uint64()}
 	r.EventID, r.UserID = event, []string{"", "ann", "bob", "zoë \"z\", of <b>"}[w.rng.IntN(4)]
 	r.Context = features.Set{
 		{Name: "device", Value: features.TextValue([]string{"mobile", "a,b \"<&>\"\n"}[w.rng.IntN(2)])},

@@ -182,7 +182,7 @@ func changeTo(t int64, f file) *logv1.Record {
 
 // decided is a decision that served the named actions, one per slot.
 func decided(t int64, loop, eventID string, change func(*decision.Record), served ...string) *logv1.Record {
-	r := &decision.Record{Time: time.Unix(0, t), Loop: loop, SnapshotID: "1-x"}
+	r := &decision.Record{Input: decision.Input{Time: time.Unix(0, t)}, Loop: loop, SnapshotID: "1-x"}
 	r.EventID = eventID
 	r.Context = features.Set{{Name: "hour", Value: features.NumberValue(float64(len(eventID) % 5))}}
 	r.FromCatalogue, r.Arm, r.Policy = true, "policy", "test"

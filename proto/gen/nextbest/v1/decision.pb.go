@@ -394,8 +394,8 @@ func (x *RankedSlot) GetExcluded() []*ExcludedAction {
 type ExcludedAction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// 'excluded_by_request', 'excluded_by_slot', 'used_in_earlier_slot', or 'needed_in_later_slot': a later slot could not
-	// be filled without it.
+	// 'excluded_by_request', 'excluded_by_slot', 'used_in_earlier_slot', 'needed_in_later_slot' (a later slot could not be
+	// filled without it), 'killed', the reason of a guardrail, or that of the contact policy.
 	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -448,7 +448,7 @@ func (x *ExcludedAction) GetReason() string {
 type RankResponse struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	EventId string                 `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
-	// The action to serve and to be rewarded; with slots, that of the first.
+	// The action to serve and to be rewarded; with slots, that of the first. Empty where no action is permitted.
 	RewardActionId string `protobuf:"bytes,2,opt,name=reward_action_id,json=rewardActionId,proto3" json:"reward_action_id,omitempty"`
 	// Every eligible action, the served one first, the others by falling probability; with slots, the first slot's.
 	Ranking    []*RankedAction `protobuf:"bytes,3,rep,name=ranking,proto3" json:"ranking,omitempty"`

@@ -664,10 +664,14 @@ type Decision struct {
 	Policy          string       `protobuf:"bytes,18,opt,name=policy,proto3" json:"policy,omitempty"`
 	LearningMode    string       `protobuf:"bytes,19,opt,name=learning_mode,json=learningMode,proto3" json:"learning_mode,omitempty"`
 	// Why the user's features could not be read, where the fallback is for another reason.
-	Degraded      string   `protobuf:"bytes,20,opt,name=degraded,proto3" json:"degraded,omitempty"`
-	Killed        []uint32 `protobuf:"varint,21,rep,packed,name=killed,proto3" json:"killed,omitempty"` // indexes into actions: the kill switch was on for them
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Degraded string `protobuf:"bytes,20,opt,name=degraded,proto3" json:"degraded,omitempty"`
+	// The time zone that guardrails read the time in, and its offset from UTC then; empty when there are none.
+	Zone              string   `protobuf:"bytes,22,opt,name=zone,proto3" json:"zone,omitempty"`
+	ZoneOffsetSeconds int32    `protobuf:"zigzag32,23,opt,name=zone_offset_seconds,json=zoneOffsetSeconds,proto3" json:"zone_offset_seconds,omitempty"`
+	ZoneOfUser        bool     `protobuf:"varint,24,opt,name=zone_of_user,json=zoneOfUser,proto3" json:"zone_of_user,omitempty"` // else it is the loop's
+	Killed            []uint32 `protobuf:"varint,21,rep,packed,name=killed,proto3" json:"killed,omitempty"`                      // indexes into actions: the kill switch was on for them
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Decision) Reset() {
@@ -838,6 +842,27 @@ func (x *Decision) GetDegraded() string {
 		return x.Degraded
 	}
 	return ""
+}
+
+func (x *Decision) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Decision) GetZoneOffsetSeconds() int32 {
+	if x != nil {
+		return x.ZoneOffsetSeconds
+	}
+	return 0
+}
+
+func (x *Decision) GetZoneOfUser() bool {
+	if x != nil {
+		return x.ZoneOfUser
+	}
+	return false
 }
 
 func (x *Decision) GetKilled() []uint32 {
@@ -1508,7 +1533,7 @@ const file_nextbest_log_v1_record_proto_rawDesc = "" +
 	"\x05score\x18\x06 \x03(\x01R\x05score\x125\n" +
 	"\bexcluded\x18\a \x03(\v2\x19.nextbest.log.v1.ExcludedR\bexcluded\x12\x12\n" +
 	"\x04draw\x18\b \x01(\x01R\x04draw\x12*\n" +
-	"\x11would_have_chosen\x18\t \x01(\rR\x0fwouldHaveChosen\"\xdd\x05\n" +
+	"\x11would_have_chosen\x18\t \x01(\rR\x0fwouldHaveChosen\"\xc3\x06\n" +
 	"\bDecision\x12\x12\n" +
 	"\x04loop\x18\x01 \x01(\tR\x04loop\x12\x19\n" +
 	"\bevent_id\x18\x02 \x01(\tR\aeventId\x12\x17\n" +
@@ -1531,7 +1556,11 @@ const file_nextbest_log_v1_record_proto_rawDesc = "" +
 	"\bfallback\x18\x11 \x01(\tR\bfallback\x12\x16\n" +
 	"\x06policy\x18\x12 \x01(\tR\x06policy\x12#\n" +
 	"\rlearning_mode\x18\x13 \x01(\tR\flearningMode\x12\x1a\n" +
-	"\bdegraded\x18\x14 \x01(\tR\bdegraded\x12\x16\n" +
+	"\bdegraded\x18\x14 \x01(\tR\bdegraded\x12\x12\n" +
+	"\x04zone\x18\x16 \x01(\tR\x04zone\x12.\n" +
+	"\x13zone_offset_seconds\x18\x17 \x01(\x11R\x11zoneOffsetSeconds\x12 \n" +
+	"\fzone_of_user\x18\x18 \x01(\bR\n" +
+	"zoneOfUser\x12\x16\n" +
 	"\x06killed\x18\x15 \x03(\rR\x06killed\"7\n" +
 	"\tDefaulted\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
