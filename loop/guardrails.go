@@ -114,6 +114,11 @@ func (c *compiler) ruleProblem(r *rule, brand *brandFile, p *guardrail.Problem) 
 	r.file.addf(at, "rule %s, %s: %s%s", p.Rule, p.Key, p.Message, of)
 }
 
+// ownReasons are those that an action can be excluded for without a rule.
+var ownReasons = append([]string{
+	decision.ExcludedByRequest, decision.ExcludedBySlot, decision.ExcludedByUse, decision.ExcludedByNeed, decision.ExcludedByKill,
+}, policyReasons...)
+
 // compiled returns the rule as package guardrail wants it.
 func (r *rule) compiled(zone *time.Location) guardrail.Rule {
 	n := r.node
@@ -132,6 +137,13 @@ func (r *rule) compiled(zone *time.Location) guardrail.Rule {
 	}
 	if g.Reason == "" {
 		g.Reason = g.Name
+	}
+	if slices.Contains(ownReasons, g.Reason) {
+		key := "reason"
+		if n.key("reason").form == nothing {
+			key = "name"
+		}
+		r.file.addf(r.at(key), "%s: %s is a reason of the service's own: give the rule another", where(r.path, key), g.Reason)
 	}
 	if !g.From.IsZero() && !g.Until.IsZero() && !g.From.Before(g.Until) {
 		r.file.addf(r.at("until"), "%s: the rule would end at %s, and begin at %s", where(r.path, "until"), n.key("until").text, n.key("from").text)
