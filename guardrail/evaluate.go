@@ -16,7 +16,7 @@ type Verdicts struct {
 // Denied returns the rule that an action breaks, the first in canonical order, and false when it breaks none.
 func (v *Verdicts) Denied(action int) (*RuleInfo, bool) {
 	if r := v.denied[action]; r != nil {
-		return &r.RuleInfo, true
+		return &r.info, true
 	}
 	return nil, false
 }
@@ -33,7 +33,7 @@ func (b *Bound) Evaluate(v *Verdicts, r *Request) {
 		if !v.open.any() {
 			return
 		}
-		if !c.Rule.inForce(r.Now) {
+		if !c.inForce(r.Now) {
 			continue
 		}
 		v.work.breaks(v.broken, c, v.open)
@@ -54,9 +54,9 @@ func (b *Bound) Warnings(dst []*RuleInfo, v *Verdicts, r *Request, action int) [
 	v.open.set(action)
 	v.work.begin(b, r)
 	for _, c := range b.set.warning {
-		if c.Rule.inForce(r.Now) {
+		if c.inForce(r.Now) {
 			if v.work.breaks(v.broken, c, v.open); v.broken.has(action) {
-				dst = append(dst, &c.RuleInfo)
+				dst = append(dst, &c.info)
 			}
 		}
 	}
@@ -93,7 +93,7 @@ func (e *evaluation) breaks(dst bitset, c *rule, of bitset) {
 	if !c.required {
 		kept, broken = t.no, t.yes
 	}
-	if c.Rule.OnMissing == DenyMissing {
+	if c.OnMissing == DenyMissing {
 		dst.fill(len(e.bound.actions))
 		dst.andNot(kept)
 	} else {

@@ -128,7 +128,7 @@ func verdicts(b *Bound, v *Verdicts, r *Request, n int) []string {
 	names := make([]string, n)
 	for i := range names {
 		if rule, denied := v.Denied(i); denied {
-			names[i] = rule.Rule.Name
+			names[i] = rule.Name
 		}
 	}
 	return names
@@ -163,18 +163,18 @@ func checkExplained(t *rapid.T, b *Bound, slow *naive, r *Request, i int, denied
 	var v Verdicts
 	var warned []string
 	for _, w := range b.Warnings(nil, &v, r, i) {
-		warned = append(warned, w.Rule.Name)
+		warned = append(warned, w.Name)
 	}
 	for _, f := range b.Explain(r, i) {
-		k := slices.IndexFunc(slow.rules, func(r Rule) bool { return r.Name == f.Rule.Rule.Name })
-		if broken := slow.breaks(k, &b.actions[i], r); broken != (f.Denied || f.Warned) {
-			t.Fatalf("rule %s: broken %t, explained as %v", f.Rule.Rule.Name, broken, f)
+		k := slices.IndexFunc(slow.rules, func(r Rule) bool { return r.Name == f.Rule.Name })
+		if broken := slow.breaks(k, &b.actions[i], r); broken != (f.Outcome == Denies || f.Outcome == Warns) {
+			t.Fatalf("rule %s: broken %t, explained as %v", f.Rule.Name, broken, f)
 		}
-		if f.Denied && first == "" {
-			first = f.Rule.Rule.Name
+		if f.Outcome == Denies && first == "" {
+			first = f.Rule.Name
 		}
-		if f.Warned != slices.Contains(warned, f.Rule.Rule.Name) {
-			t.Fatalf("rule %s warned %t, and warnings are %q", f.Rule.Rule.Name, f.Warned, warned)
+		if (f.Outcome == Warns) != slices.Contains(warned, f.Rule.Name) {
+			t.Fatalf("rule %s is %v, and warnings are %q", f.Rule.Name, f.Outcome, warned)
 		}
 	}
 	if first != denied {

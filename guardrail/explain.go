@@ -8,36 +8,32 @@ import (
 	"cel.dev/cel-go/common/types"
 )
 
-// Standing says how an action stands with a rule.
-type Standing uint8
+// Outcome is a rule's word on an action.
+type Outcome uint8
 
-// The standings.
+// The outcomes.
 const (
-	Kept       Standing = iota // the action keeps the rule
-	Broken                     // it breaks it
-	Undecided                  // something is missing, or fails: the rule's OnMissing counts
-	NotInForce                 // before From, or from Until on
+	Permits    Outcome = iota
+	Denies             // the action is out
+	Warns              // the action would be out, were the rule there to deny
+	NotInForce         // before From, or from Until on
 )
 
-// String returns the standing as people read it.
-func (s Standing) String() string {
-	return [...]string{"kept", "broken", "undecided", "not in force"}[s]
+// String returns the outcome as people read it.
+func (o Outcome) String() string { return [...]string{"permits", "denies", "warns", "not in force"}[o] }
+
+// Value is what a rule read.
+type Value struct {
+	Name string
+	Text string // "missing" where there is none
 }
 
-// Reading is a value that a rule read.
-type Reading struct {
-	Name    string
-	Value   string // as text
-	Missing bool
-}
-
-// Finding is one rule's word on an action.
+// Finding is what a rule makes of an action, and why.
 type Finding struct {
-	Rule     *RuleInfo
-	Standing Standing
-	Denied   bool // the action is out because of it: broken or undecided, and the severity is Deny
-	Warned   bool // the same, and the severity is Warn
-	Read     []Reading
+	Rule    *RuleInfo
+	Outcome Outcome
+	Missing bool // it could not be decided: OnMissing was
+	Values  []Value
 }
 
 // Explain says how an action stands with every rule, denying ones first, each part in canonical order.
@@ -49,36 +45,36 @@ func (b *Bound) Explain(r *Request, action int) []Finding {
 	only := newBitset(len(b.actions))
 	only.set(action)
 	for _, c := range slices.Concat(b.set.denying, b.set.warning) {
-		f := Finding{Rule: &c.RuleInfo, Standing: NotInForce}
-		if c.Rule.inForce(r.Now) {
+		f := Finding{Rule: &c.info, Outcome: NotInForce}
+		if c.inForce(r.Now) {
 			work.truthOf(t, c.root, only)
-			f.Standing = standing(t, action, c.required)
-			out := f.Standing == Broken || f.Standing == Undecided && c.Rule.OnMissing == DenyMissing
-			f.Denied, f.Warned = out && c.Rule.Severity == Deny, out && c.Rule.Severity == Warn
+			f.Outcome, f.Missing = c.outcome(t, action)
 		}
 		work.view.action = &b.actions[action]
-		f.Read = work.view.readings(c.reads)
+		f.Values = work.view.values(c.reads)
 		all = append(all, f)
 	}
 	return all
 }
 
-func standing(t truth, action int, required bool) Standing {
+// outcome is what a rule makes of an action for which its expression is as t says.
+func (c *rule) outcome(t truth, action int) (o Outcome, missing bool) {
+	missing = t.yes.has(action) == t.no.has(action)
 	switch {
-	case t.yes.has(action) == t.no.has(action):
-		return Undecided
-	case t.yes.has(action) == required:
-		return Kept
+	case missing && c.OnMissing == PermitMissing, !missing && t.yes.has(action) == c.required:
+		return Permits, missing
+	case c.Severity == Warn:
+		return Warns, missing
 	}
-	return Broken
+	return Denies, missing
 }
 
-func (v *view) readings(names []string) []Reading {
-	all := make([]Reading, len(names))
+func (v *view) values(names []string) []Value {
+	all := make([]Value, len(names))
 	for i, name := range names {
-		all[i] = Reading{Name: name, Missing: true}
+		all[i] = Value{name, "missing"}
 		if val := v.value(name); val != nil && !types.IsUnknownOrError(val) {
-			all[i].Missing, all[i].Value = false, fmt.Sprint(val.Value())
+			all[i].Text = fmt.Sprint(val.Value())
 		}
 	}
 	return all

@@ -10,13 +10,17 @@ import (
 
 // RuleInfo is a compiled rule, as verdicts name it.
 type RuleInfo struct {
-	Rule   Rule
-	Reason string // code
+	Name     string
+	Reason   string // code
+	Text     string // for people
+	Kind     Kind
+	Severity Severity
 }
 
 // rule is a compiled rule.
 type rule struct {
-	RuleInfo
+	Rule
+	info     RuleInfo
 	root     *node
 	required bool     // else forbidden
 	reads    []string // every name that it reads, ordered
@@ -74,7 +78,7 @@ func (s *Set) add(l *language, r *Rule) []Problem {
 	if len(wrong) > 0 {
 		return wrong
 	}
-	c := &rule{RuleInfo: RuleInfo{Rule: *r, Reason: r.reason()}, required: r.Require != "", reads: namesIn(checked.NativeRep().Expr())}
+	c := &rule{Rule: *r, info: RuleInfo{r.Name, r.reason(), r.Text, r.Kind, r.Severity}, required: r.Require != "", reads: namesIn(checked.NativeRep().Expr())}
 	var err error
 	if c.root, err = (&splitter{l: l, ast: checked.NativeRep(), limit: limit, leaves: &s.leaves}).split(checked.NativeRep().Expr()); err != nil {
 		return []Problem{{Rule: r.Name, Key: key, Line: 1, Column: 1, Message: err.Error()}}
@@ -91,7 +95,7 @@ func (s *Set) add(l *language, r *Rule) []Problem {
 func (s *Set) Rules() []RuleInfo {
 	all := make([]RuleInfo, 0, len(s.denying)+len(s.warning))
 	for _, r := range slices.Concat(s.denying, s.warning) {
-		all = append(all, r.RuleInfo)
+		all = append(all, r.info)
 	}
 	return all
 }
@@ -100,7 +104,7 @@ func (s *Set) Rules() []RuleInfo {
 func (s *Set) String() string {
 	var names []string
 	for _, r := range s.Rules() {
-		names = append(names, r.Rule.Name)
+		names = append(names, r.Name)
 	}
 	return fmt.Sprintf("guardrails(%s)", strings.Join(names, ", "))
 }

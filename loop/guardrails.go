@@ -34,6 +34,7 @@ type ruleGathering struct {
 	rules []rule
 	first map[string]*rule // by name
 	open  []string         // the parts that are being read: those that include the present one
+	alone bool             // only one shared file: what it includes is another's business
 }
 
 // rulesOf returns the rules of a loop file's list, in the order of files; each name once.
@@ -113,6 +114,11 @@ func (c *compiler) ruleProblem(r *rule, brand *brandFile, p *guardrail.Problem) 
 	r.file.addf(at, "rule %s, %s: %s%s", p.Rule, p.Key, p.Message, of)
 }
 
+// ownReasons are those that an action can be excluded for without a rule.
+var ownReasons = append([]string{
+	decision.ExcludedByRequest, decision.ExcludedBySlot, decision.ExcludedByUse, decision.ExcludedByNeed, decision.ExcludedByKill,
+}, policyReasons...)
+
 // compiled returns the rule as package guardrail wants it.
 func (r *rule) compiled(zone *time.Location) guardrail.Rule {
 	n := r.node
@@ -131,6 +137,13 @@ func (r *rule) compiled(zone *time.Location) guardrail.Rule {
 	}
 	if g.Reason == "" {
 		g.Reason = g.Name
+	}
+	if slices.Contains(ownReasons, g.Reason) {
+		key := "reason"
+		if n.key("reason").form == nothing {
+			key = "name"
+		}
+		r.file.addf(r.at(key), "%s: %s is a reason of the service's own: give the rule another", where(r.path, key), g.Reason)
 	}
 	if !g.From.IsZero() && !g.Until.IsZero() && !g.From.Before(g.Until) {
 		r.file.addf(r.at("until"), "%s: the rule would end at %s, and begin at %s", where(r.path, "until"), n.key("until").text, n.key("from").text)
@@ -231,6 +244,9 @@ func (g *ruleGathering) include(from *compiler, at *node, path string) {
 	}
 	g.open = append(g.open, part)
 	for i, n := range root.key("include").items {
+		if g.alone {
+			break
+		}
 		g.include(file, n, item("include", i))
 	}
 	g.open = g.open[:len(g.open)-1]

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // The folders, in the directory of loop files, of what loop files include.
@@ -217,4 +218,68 @@ func (c *compiler) sound() int {
 		}
 	}
 	return n
+}
+
+// Shared is what became of a file of rules or of a brand, by itself: whether its expressions fit a loop shows when a loop
+// includes it.
+type Shared struct {
+	Path string
+	Err  error // Problems
+}
+
+// LoadShared checks the files of rules and of brands beside a directory's loop files, ordered by path.
+func LoadShared(dir string) []Shared {
+	var all []Shared
+	for _, folder := range []string{BrandFolder, GuardrailFolder} {
+		entries, err := os.ReadDir(filepath.Join(dir, folder))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			path := filepath.Join(dir, folder)
+			all = append(all, Shared{path, Problems{{File: path, Line: 1, Column: 1, Message: err.Error()}}})
+		}
+		for _, e := range entries {
+			if _, ok := loopName(e.Name()); ok && !isFolder(filepath.Join(dir, folder, e.Name())) {
+				all = append(all, checkShared(dir, folder, e.Name()))
+			}
+		}
+	}
+	return all
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// checkShared checks one shared file.
+func checkShared(dir, folder, base string) Shared {
+	name, _ := loopName(base)
+	c := newCompiler(filepath.Join(dir, "loop.yaml"))
+	part := guardrailPart(name)
+	if folder == BrandFolder {
+		part = brandPart(name)
+	}
+	path := filepath.Join(dir, folder, base)
+	switch b, err := readPart(c.path, part); {
+	case !includeName.MatchString(name), base != name+".yaml":
+		err := fmt.Sprint("the file cannot be included: its name must be NAME.yaml, with lower-case letters, digits, - and _, at most 63")
+		return Shared{path, Problems{{File: path, Line: 1, Column: 1, Message: err}}}
+	case err != nil:
+		c.unread = map[string]error{part: err}
+	default:
+		c.bundle.files = map[string][]byte{part: b}
+	}
+	at := &node{at: position{1, 1}, form: text, text: name}
+	if folder == BrandFolder {
+		c.brandOf(at)
+	} else {
+		g := ruleGathering{loop: c, first: make(map[string]*rule), alone: true}
+		g.include(c, at, "")
+		for i := range g.rules {
+			g.rules[i].compiled(time.UTC)
+		}
+	}
+	if err := c.problems(); err != nil {
+		return Shared{path, err}
+	}
+	return Shared{path, nil}
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -17,24 +18,44 @@ import (
 
 func checkCommand() *cobra.Command {
 	var asJSON, schema bool
-	var candidateOf string
+	var candidateOf, against string
+	var cases caseFlags
 	cmd := &cobra.Command{
 		Use:   "check LOOPFILE|DIR...",
-		Short: "Check loop files; exit 1 on any problem",
+		Short: "Check loop files and their guardrails; exit 1 on any problem",
 		Long: `Prints everything that is wrong with the loop files, one problem a line as file:line:col: message. When they
 are right it says so on standard error alone. It needs no running service and changes nothing.
 
-A directory stands for its loop files and their challengers, in challengers/LOOP below it. A file is called as its loop,
-NAME.yaml; with --loop it may be called anything, as one for 'nextbest evaluate --policy' may.`,
+A directory stands for its loop files and their challengers, in challengers/LOOP below it, and for the shared rules and
+brands in guardrails and brands. What a loop file includes is checked with it. A file is called as its loop,
+NAME.yaml; with --loop it may be called anything, as one for 'nextbest evaluate --policy' may.
+
+With --test it runs files of test cases: who gets what under a loop's guardrails, as docs/guardrails.md says. --explain shows
+what every rule says and which values it read; --min-coverage asks that so much of what rules can say (that they permit, that
+they object) is seen in some case.
+
+With --against it holds the decisions of a data directory's log against the loop files: what their guardrails would have
+excluded, by rule, and whether the log could still answer what the loop would have earned. It may run beside the service.`,
 		Example: `  nextbest check loops
   nextbest check loops/*.yaml
   nextbest check --loop homepage candidate.yaml
   nextbest check --json loops/homepage.yaml
+  nextbest check --test tests/homepage.yaml --explain
+  nextbest check --test tests/homepage.yaml --min-coverage 100
+  nextbest check --against data loops/homepage.yaml
   nextbest check --schema > loop.schema.json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
-			case schema && (len(args) > 0 || candidateOf != ""):
-				return errors.New("--schema takes no loop files, and no --loop")
+			case len(cases.files) == 0 && (cases.explain || cases.coverage != 0):
+				return errors.New("--explain and --min-coverage are for --test")
+			case !(cases.coverage >= 0 && cases.coverage <= 100):
+				return errors.New("--min-coverage is a number from 0 to 100")
+			case len(cases.files) > 0 && (len(args) > 0 || schema || against != "" || candidateOf != ""):
+				return errors.New("--test takes no loop files, no --schema, no --against and no --loop: the cases name their loops")
+			case len(cases.files) > 0:
+				return nil
+			case schema && (len(args) > 0 || candidateOf != "" || against != ""):
+				return errors.New("--schema takes no loop files, no --loop and no --against")
 			case !schema && len(args) == 0:
 				return errors.New("name at least one loop file, as in: nextbest check loops/*.yaml")
 			}
@@ -44,7 +65,13 @@ NAME.yaml; with --loop it may be called anything, as one for 'nextbest evaluate 
 			if schema {
 				return printSchema(cmd.OutOrStdout())
 			}
+			if len(cases.files) > 0 {
+				return checkCases(&cases, cmd.OutOrStdout(), asJSON)
+			}
 			report := checkFiles(args, candidateOf)
+			if report.OK && against != "" {
+				return checkAgainst(cmd.Context(), against, report.definitions, cmd.OutOrStdout(), cmd.ErrOrStderr(), asJSON)
+			}
 			if err := report.print(cmd.OutOrStdout(), asJSON); err != nil {
 				return err
 			}
@@ -59,6 +86,10 @@ NAME.yaml; with --loop it may be called anything, as one for 'nextbest evaluate 
 	}
 	cmd.Flags().StringVar(&candidateOf, "loop", "", "check the files as candidates for this loop, whatever they are called")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	cmd.Flags().StringArrayVar(&cases.files, "test", nil, "run a file of test cases (repeatable)")
+	cmd.Flags().BoolVar(&cases.explain, "explain", false, "with --test: show what every rule says, and the values that it read")
+	cmd.Flags().Float64Var(&cases.coverage, "min-coverage", 0, "with --test: how much of what rules can say must be seen, in percent")
+	cmd.Flags().StringVar(&against, "against", "", "hold the decisions of a data directory's log against the loop files")
 	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of loop files")
 	return cmd
 }
@@ -67,6 +98,10 @@ NAME.yaml; with --loop it may be called anything, as one for 'nextbest evaluate 
 type checkReport struct {
 	OK    bool          `json:"ok"`
 	Files []checkedFile `json:"files"`
+	// Shared are the files of rules and brands that loops may include.
+	Shared []checkedFile `json:"shared,omitempty"`
+
+	definitions []*learn.Definition // of the files that are right
 }
 
 type checkedFile struct {
@@ -95,7 +130,8 @@ func checkFiles(paths []string, candidateOf string) checkReport {
 	return report
 }
 
-// addDirectory adds a directory's loop files and those of the folders of challengers in it, which are called as loops.
+// addDirectory adds a directory's loop files, those of the folders of challengers in it, which are called as loops, and what
+// loops may include.
 func (r *checkReport) addDirectory(dir, candidateOf string) {
 	if candidateOf != "" {
 		r.add(dir, nil, errors.New("--loop is for files, and this is a directory"))
@@ -125,6 +161,17 @@ func (r *checkReport) addDirectory(dir, candidateOf string) {
 	if len(r.Files) == before {
 		r.add(dir, nil, errors.New("there are no loop files, *.yaml, in this directory"))
 	}
+	for _, s := range loop.LoadShared(dir) {
+		r.addShared(s)
+	}
+}
+
+// addShared adds what checking a file that loops may include came to.
+func (r *checkReport) addShared(s loop.Shared) {
+	f := checkedFile{File: s.Path, OK: s.Err == nil, Problems: []loop.Problem{}}
+	errors.As(s.Err, (*loop.Problems)(&f.Problems))
+	r.OK = r.OK && f.OK
+	r.Shared = append(r.Shared, f)
 }
 
 func isDir(path string) bool {
@@ -139,6 +186,7 @@ func (r *checkReport) add(path string, d *learn.Definition, err error) {
 	switch {
 	case err == nil:
 		f.Loop, f.SHA256 = d.Loop.Name, d.SHA256
+		r.definitions = append(r.definitions, d)
 	case errors.As(err, &problems):
 		f.Problems = problems
 	default:
@@ -154,8 +202,13 @@ func (r *checkReport) print(w io.Writer, asJSON bool) error {
 		e.SetIndent("", "  ")
 		return e.Encode(r)
 	}
-	for _, f := range r.Files {
+	told := make(map[loop.Problem]bool) // a shared file's problems are those of every loop that includes it
+	for _, f := range slices.Concat(r.Files, r.Shared) {
 		for _, p := range f.Problems {
+			if told[p] {
+				continue
+			}
+			told[p] = true
 			if _, err := fmt.Fprintln(w, p); err != nil {
 				return err
 			}

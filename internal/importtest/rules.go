@@ -19,7 +19,9 @@ var rules = []rule{
 	// An estimator reads what the encoder of package features wrote.
 	{packages: "model", ours: []string{"features"}, pure: true},
 
-	{packages: "decision", ours: []string{"features", "model", "experiment", "ope"}},
+	{packages: "guardrail", ours: []string{"features"}, pure: true},
+
+	{packages: "decision", ours: []string{"features", "guardrail", "model", "experiment", "ope"}},
 	// Records hold feature values.
 	{packages: "eventlog/...", ours: []string{"decision", "features", "eventlog/...", "proto/gen/nextbest/log/v1"}},
 	// A failure of a request is decision's, a policy may be a loop file.
@@ -28,7 +30,9 @@ var rules = []rule{
 	{packages: "evaluate/table", ours: []string{"ope"}},
 	{packages: "learn", ours: []string{"decision", "eventlog", "features", "model", "proto/gen/nextbest/log/v1"}},
 	// A loop file is compiled to what the others work with.
-	{packages: "loop", ours: []string{"decision", "features", "model", "experiment", "learn"}},
+	{packages: "loop", ours: []string{"decision", "features", "guardrail", "model", "experiment", "learn"}},
+	// It asks guardrails about cases and logged decisions.
+	{packages: "preflight", ours: []string{"decision", "features", "guardrail", "loop", "ope"}},
 	// It makes samples of the decision log.
 	{packages: "evaluate", ours: []string{"decision", "eventlog", "features", "learn", "loop", "model", "ope",
 		"proto/gen/nextbest/log/v1"}},
