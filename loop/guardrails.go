@@ -75,7 +75,6 @@ func (c *compiler) guardrails(root *node, l *decision.Loop) {
 		list[i] = rules[i].compiled(l.Zone)
 		byName[list[i].Name] = &rules[i]
 	}
-	l.Subjects, l.Mandatory = subjects(root.key("actions"), l.Actions), mandatory(root.key("actions"))
 	if len(rules) == 0 || c.wrong() {
 		return
 	}
