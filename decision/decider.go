@@ -13,6 +13,8 @@ import (
 type Decider struct {
 	Snapshots Snapshots
 	Features  FeatureSource
+	Contacts  ContactSource // of loops with a contact policy; nil: their contacts are not known
+	Budgets   Budgets       // of loops with budgets; nil: nothing is spent
 	Recorder  Recorder
 	Kills     KillSwitch // nil: nothing is ever switched off
 	Now       func() time.Time
@@ -88,15 +90,20 @@ func (d *Decider) decide(ctx context.Context, s *Snapshot, req *Request, id stri
 	if d.Kills != nil {
 		r.Killed = d.Kills.Killed(nil, s.Loop.Name, r.Actions)
 	}
-	d.readUser(ctx, s.Loop, &r.Input, now)
+	claim := d.readUser(ctx, s.Loop, &r.Input, now)
 	d.place(s.Loop, &r.Input)
 	var err error
 	if r.Outcome, err = Decide(s, &r.Input); err != nil {
+		claim.settle(nil)
 		return nil, err
 	}
 	if err := d.record(ctx, r, s.Loop.RankSync); err != nil {
-		return d.unlogged(ctx, s, r, err)
+		if r, err = d.unlogged(ctx, s, r, err); err == nil {
+			claim.settle(r)
+		} // Else it may be in the log yet: what is held counts.
+		return r, err
 	}
+	claim.settle(r)
 	return r, nil
 }
 
@@ -137,14 +144,24 @@ func input(l *Loop, req *Request, id string, now time.Time) Input {
 // oneSlot is what a request without slots asks for.
 var oneSlot = []SlotSpec{{}}
 
-// readUser completes in with the user's features, or with why they could not be had.
-func (d *Decider) readUser(ctx context.Context, l *Loop, in *Input, now time.Time) {
+// readUser completes in with the user's features, or with why they could not be had; and with the user's contacts and what
+// budgets have spent, where the loop has a contact policy. What is held for the event meanwhile is in the claim.
+func (d *Decider) readUser(ctx context.Context, l *Loop, in *Input, now time.Time) claim {
+	if l.Contact != nil {
+		return d.readContacts(ctx, l, in, now)
+	}
 	if in.UserID == "" || len(l.UserNames) == 0 {
-		return
+		return claim{}
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.featureBudget(ctx))
 	defer cancel()
 	raw, err := d.Features.Fetch(ctx, in.UserID, l.UserNames)
+	in.known(l, raw, err, now)
+	return claim{}
+}
+
+// known completes in with the user's features as they were read.
+func (in *Input) known(l *Loop, raw []features.Raw, err error, now time.Time) {
 	switch {
 	case err == nil:
 		user, missing := l.Schema.ParseUser(raw, now)

@@ -107,12 +107,13 @@ type Loop struct {
 	NoAction  OnNoAction
 	UserNames []string // names of Schema.User in order, as a Fetch wants them
 
-	Subjects    []guardrail.Subject // Actions as guardrails see them
-	Mandatory   []bool              // by action; nil when none is
-	Guardrails  *guardrail.Set      // nil when there are no rules
-	Bound       *guardrail.Bound    // Guardrails bound to Actions
-	Zone        *time.Location      // of what rules read as time.*
-	ZoneFeature string              // user.NAME or context.NAME: the category that holds the user's own zone; "" when there is none
+	Subjects    []guardrail.Subject      // Actions as guardrails see them
+	Mandatory   []bool                   // by action; nil when none is
+	Guardrails  *guardrail.Set           // nil when there are no rules
+	Bound       *guardrail.Bound         // Guardrails bound to Actions
+	Contact     *guardrail.ContactPolicy // nil when there is none
+	Zone        *time.Location           // of what rules read as time.*, and of quiet hours
+	ZoneFeature string                   // user.NAME or context.NAME: the category that holds the user's own zone; "" when there is none
 }
 
 // Snapshot is one immutable, numbered state of everything a decision depends on.
@@ -157,8 +158,10 @@ type Input struct {
 	Degraded      string     // why the user's features could not be read: a features_ fallback reason, or ""
 	Killed        []int      // indexes into Actions, ascending: the kill switch is on for them
 
-	Zone       *time.Location // of Time where guardrails read it; nil where there are none
-	ZoneOfUser bool           // Zone is the user's own; else it is the loop's
+	Zone       *time.Location         // of Time where guardrails read it; nil where there are none
+	ZoneOfUser bool                   // Zone is the user's own; else it is the loop's
+	Contacts   guardrail.UserContacts // where the loop has a contact policy
+	Spent      []float64              // by budget of the contact policy, today, what is held for other events included
 }
 
 // Ranked is one eligible action.
@@ -180,6 +183,8 @@ type Choice struct {
 	Excluded        []Exclusion
 	Draw            float64 // u in [0,1)
 	WouldHaveChosen int     // index into Input.Actions of the policy's choice; -1 when the policy chose
+	Reached         Reached
+	Warnings        []string // reasons of the guardrails that the served action breaks and that only warn
 }
 
 // Filled reports whether an action fills the slot: where none is permitted, none does.

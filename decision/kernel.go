@@ -81,6 +81,9 @@ type kernel struct {
 	guarded       bool             // one is denied
 	request       guardrail.Request
 	verdicts      guardrail.Verdicts
+	bound         *guardrail.Bound
+	subjects      []guardrail.Subject // of the contact policy
+	query         guardrail.ContactQuery
 	used          []bool           // one per action: taken by an earlier slot
 	eligible      []int            // of the present slot
 	estimatesOf   []model.Estimate // of the eligible
@@ -123,6 +126,9 @@ func (k *kernel) fill(s *Snapshot, in *Input, slot int) (Choice, error) {
 		chosen = serve
 	}
 	c.Ranking = k.rank(chosen)
+	c.Reached = s.Loop.reached(in, c.Served())
+	c.Warnings = k.warnings(s.Loop, c.Served())
+	k.reach(s.Loop, in, &c, slot)
 	return c, nil
 }
 

@@ -21,7 +21,7 @@ func (d *Decider) place(l *Loop, in *Input) {
 }
 
 // Guarded reports whether the loop has rules or a contact policy.
-func (l *Loop) Guarded() bool { return l.Guardrails != nil }
+func (l *Loop) Guarded() bool { return l.Guardrails != nil || l.Contact != nil }
 
 // zoneName returns what the input says that the user's time zone is called, "" when it says nothing.
 func (l *Loop) zoneName(in *Input) string {

@@ -32,6 +32,9 @@ func CheckDecision(r *decision.Record) error {
 			return fmt.Errorf("%w: action %d of %d is killed", ErrInvalidRecord, i, len(r.Actions))
 		}
 	}
+	if i := slices.IndexFunc(r.Spent, func(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) }); i >= 0 {
+		return fmt.Errorf("%w: budget %d has spent %v", ErrInvalidRecord, i, r.Spent[i])
+	}
 	for i := range r.Choices {
 		if err := checkChoice(&r.Choices[i], len(r.Actions)); err != nil {
 			return fmt.Errorf("%w: slot %d: %w", ErrInvalidRecord, i, err)
@@ -112,6 +115,7 @@ func FromDecision(r *decision.Record) *logv1.Record {
 		_, offset := r.Time.In(r.Zone).Zone()
 		d.Zone, d.ZoneOffsetSeconds, d.ZoneOfUser = r.Zone.String(), int32(offset), r.ZoneOfUser
 	}
+	d.Contacts, d.Spent = fromContacts(&r.Contacts), r.Spent
 	for _, i := range r.Killed {
 		d.Killed = append(d.Killed, uint32(i))
 	}
@@ -147,6 +151,7 @@ func fromSlot(spec *decision.SlotSpec, c *decision.Choice) *logv1.Slot {
 		Action: make([]uint32, len(c.Ranking)), Probability: make([]float64, len(c.Ranking)), Score: make([]float64, len(c.Ranking)),
 		Draw: c.Draw, WouldHaveChosen: uint32(c.WouldHaveChosen + 1),
 	}
+	s.Reached, s.Channel, s.Tags, s.Spent, s.Warnings = c.Reached.Counts, c.Reached.Channel, c.Reached.Tags, c.Reached.Spent, c.Warnings
 	for i, k := range c.Ranking {
 		s.Action[i], s.Probability[i], s.Score[i] = uint32(k.Action), k.Probability, k.Score
 	}
@@ -200,6 +205,7 @@ func ToDecision(record *logv1.Record) (*decision.Record, error) {
 		Loop: d.Loop, SnapshotID: d.SnapshotId,
 		Fingerprint: d.Fingerprint, Deferred: d.Deferred, Slotted: d.Slotted,
 		Input: decision.Input{
+			Contacts: toContacts(d.Contacts), Spent: d.Spent,
 			Time: time.Unix(0, record.TimeUnixNanos).UTC(), Zone: toZone(d), ZoneOfUser: d.ZoneOfUser,
 			EventID: d.EventId, UserID: d.UserId, Context: toSet(d.Context), User: toSet(d.UserFeatures),
 			FromCatalogue: d.FromCatalogue, Excluded: d.ExcludedActions, Degraded: cmp.Or(d.Degraded, degraded(d.Fallback)),
@@ -254,7 +260,10 @@ func parseMode(s string) (decision.LearningMode, error) {
 }
 
 func toChoice(s *logv1.Slot) decision.Choice {
-	c := decision.Choice{Draw: s.Draw, WouldHaveChosen: int(s.WouldHaveChosen) - 1}
+	c := decision.Choice{
+		Draw: s.Draw, WouldHaveChosen: int(s.WouldHaveChosen) - 1, Warnings: s.Warnings,
+		Reached: decision.Reached{Counts: s.Reached, Channel: s.Channel, Tags: s.Tags, Spent: s.Spent},
+	}
 	c.Ranking = slices.Grow(c.Ranking, len(s.Action))
 	for i, a := range s.Action {
 		c.Ranking = append(c.Ranking, decision.Ranked{Action: int(a), Probability: s.Probability[i], Score: s.Score[i]})

@@ -17,6 +17,7 @@ type Subject struct {
 	Channel  string
 	Text     string
 	Tags     []string
+	Silent   bool // serving it reaches nobody, as one that shows nothing: the contact policy is not about it
 }
 
 // Request is what rules see beside the actions.

@@ -23,7 +23,7 @@ var rules = []rule{
 
 	{packages: "decision", ours: []string{"features", "guardrail", "model", "experiment", "ope"}},
 	// Records hold feature values.
-	{packages: "eventlog/...", ours: []string{"decision", "features", "eventlog/...", "proto/gen/nextbest/log/v1"}},
+	{packages: "eventlog/...", ours: []string{"decision", "features", "guardrail", "eventlog/...", "proto/gen/nextbest/log/v1"}},
 	// A failure of a request is decision's, a policy may be a loop file.
 	{packages: "evaluate/jobs", ours: []string{"decision", "evaluate", "evaluate/report", "loop", "ope"}},
 	{packages: "evaluate/report", ours: []string{"evaluate", "evaluate/table", "ope"}},

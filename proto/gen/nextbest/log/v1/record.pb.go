@@ -543,8 +543,15 @@ type Slot struct {
 	// Index into Decision.actions plus one of what the policy would have chosen where the baseline was served by the
 	// learning mode; 0 when the policy chose.
 	WouldHaveChosen uint32 `protobuf:"varint,9,opt,name=would_have_chosen,json=wouldHaveChosen,proto3" json:"would_have_chosen,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// What the served action takes of the contact policy: it is a contact, over which channel, and what of each budget.
+	Reached bool      `protobuf:"varint,10,opt,name=reached,proto3" json:"reached,omitempty"`
+	Channel string    `protobuf:"bytes,11,opt,name=channel,proto3" json:"channel,omitempty"`
+	Tags    []string  `protobuf:"bytes,12,rep,name=tags,proto3" json:"tags,omitempty"`
+	Spent   []float64 `protobuf:"fixed64,13,rep,packed,name=spent,proto3" json:"spent,omitempty"`
+	// Reasons of the guardrails that the served action breaks and that only warn.
+	Warnings      []string `protobuf:"bytes,14,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Slot) Reset() {
@@ -640,6 +647,195 @@ func (x *Slot) GetWouldHaveChosen() uint32 {
 	return 0
 }
 
+func (x *Slot) GetReached() bool {
+	if x != nil {
+		return x.Reached
+	}
+	return false
+}
+
+func (x *Slot) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *Slot) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Slot) GetSpent() []float64 {
+	if x != nil {
+		return x.Spent
+	}
+	return nil
+}
+
+func (x *Slot) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+// Contact is one time that the user was reached.
+type Contact struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	TimeUnixMillis int64                  `protobuf:"varint,1,opt,name=time_unix_millis,json=timeUnixMillis,proto3" json:"time_unix_millis,omitempty"`
+	EventId        string                 `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	Loop           string                 `protobuf:"bytes,3,opt,name=loop,proto3" json:"loop,omitempty"`
+	ActionId       string                 `protobuf:"bytes,4,opt,name=action_id,json=actionId,proto3" json:"action_id,omitempty"`
+	Channel        string                 `protobuf:"bytes,5,opt,name=channel,proto3" json:"channel,omitempty"`
+	Tags           []string               `protobuf:"bytes,6,rep,name=tags,proto3" json:"tags,omitempty"`
+	Held           bool                   `protobuf:"varint,7,opt,name=held,proto3" json:"held,omitempty"` // by an event that was being decided: its action was not known
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Contact) Reset() {
+	*x = Contact{}
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Contact) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Contact) ProtoMessage() {}
+
+func (x *Contact) ProtoReflect() protoreflect.Message {
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Contact.ProtoReflect.Descriptor instead.
+func (*Contact) Descriptor() ([]byte, []int) {
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Contact) GetTimeUnixMillis() int64 {
+	if x != nil {
+		return x.TimeUnixMillis
+	}
+	return 0
+}
+
+func (x *Contact) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
+func (x *Contact) GetLoop() string {
+	if x != nil {
+		return x.Loop
+	}
+	return ""
+}
+
+func (x *Contact) GetActionId() string {
+	if x != nil {
+		return x.ActionId
+	}
+	return ""
+}
+
+func (x *Contact) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *Contact) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Contact) GetHeld() bool {
+	if x != nil {
+		return x.Held
+	}
+	return false
+}
+
+// Contacts is what was known of whom the user was reached by, where the loop has a contact policy.
+type Contacts struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Known         bool                   `protobuf:"varint,1,opt,name=known,proto3" json:"known,omitempty"`
+	Recent        []*Contact             `protobuf:"bytes,2,rep,name=recent,proto3" json:"recent,omitempty"`         // newest first
+	Suppressed    []string               `protobuf:"bytes,3,rep,name=suppressed,proto3" json:"suppressed,omitempty"` // channels that must not be used; '*' is all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Contacts) Reset() {
+	*x = Contacts{}
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Contacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Contacts) ProtoMessage() {}
+
+func (x *Contacts) ProtoReflect() protoreflect.Message {
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Contacts.ProtoReflect.Descriptor instead.
+func (*Contacts) Descriptor() ([]byte, []int) {
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Contacts) GetKnown() bool {
+	if x != nil {
+		return x.Known
+	}
+	return false
+}
+
+func (x *Contacts) GetRecent() []*Contact {
+	if x != nil {
+		return x.Recent
+	}
+	return nil
+}
+
+func (x *Contacts) GetSuppressed() []string {
+	if x != nil {
+		return x.Suppressed
+	}
+	return nil
+}
+
 // Decision is everything that decided, and what was decided.
 type Decision struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
@@ -666,17 +862,19 @@ type Decision struct {
 	// Why the user's features could not be read, where the fallback is for another reason.
 	Degraded string `protobuf:"bytes,20,opt,name=degraded,proto3" json:"degraded,omitempty"`
 	// The time zone that guardrails read the time in, and its offset from UTC then; empty when there are none.
-	Zone              string   `protobuf:"bytes,22,opt,name=zone,proto3" json:"zone,omitempty"`
-	ZoneOffsetSeconds int32    `protobuf:"zigzag32,23,opt,name=zone_offset_seconds,json=zoneOffsetSeconds,proto3" json:"zone_offset_seconds,omitempty"`
-	ZoneOfUser        bool     `protobuf:"varint,24,opt,name=zone_of_user,json=zoneOfUser,proto3" json:"zone_of_user,omitempty"` // else it is the loop's
-	Killed            []uint32 `protobuf:"varint,21,rep,packed,name=killed,proto3" json:"killed,omitempty"`                      // indexes into actions: the kill switch was on for them
+	Zone              string    `protobuf:"bytes,22,opt,name=zone,proto3" json:"zone,omitempty"`
+	ZoneOffsetSeconds int32     `protobuf:"zigzag32,23,opt,name=zone_offset_seconds,json=zoneOffsetSeconds,proto3" json:"zone_offset_seconds,omitempty"`
+	ZoneOfUser        bool      `protobuf:"varint,24,opt,name=zone_of_user,json=zoneOfUser,proto3" json:"zone_of_user,omitempty"` // else it is the loop's
+	Contacts          *Contacts `protobuf:"bytes,25,opt,name=contacts,proto3" json:"contacts,omitempty"`
+	Spent             []float64 `protobuf:"fixed64,26,rep,packed,name=spent,proto3" json:"spent,omitempty"`  // of each budget that day, what was held for other events included
+	Killed            []uint32  `protobuf:"varint,21,rep,packed,name=killed,proto3" json:"killed,omitempty"` // indexes into actions: the kill switch was on for them
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[7]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -688,7 +886,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[7]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -701,7 +899,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{7}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Decision) GetLoop() string {
@@ -865,6 +1063,20 @@ func (x *Decision) GetZoneOfUser() bool {
 	return false
 }
 
+func (x *Decision) GetContacts() *Contacts {
+	if x != nil {
+		return x.Contacts
+	}
+	return nil
+}
+
+func (x *Decision) GetSpent() []float64 {
+	if x != nil {
+		return x.Spent
+	}
+	return nil
+}
+
 func (x *Decision) GetKilled() []uint32 {
 	if x != nil {
 		return x.Killed
@@ -883,7 +1095,7 @@ type Defaulted struct {
 
 func (x *Defaulted) Reset() {
 	*x = Defaulted{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[8]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -895,7 +1107,7 @@ func (x *Defaulted) String() string {
 func (*Defaulted) ProtoMessage() {}
 
 func (x *Defaulted) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[8]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -908,7 +1120,7 @@ func (x *Defaulted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Defaulted.ProtoReflect.Descriptor instead.
 func (*Defaulted) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{8}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Defaulted) GetName() string {
@@ -935,7 +1147,7 @@ type Activation struct {
 
 func (x *Activation) Reset() {
 	*x = Activation{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[9]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -947,7 +1159,7 @@ func (x *Activation) String() string {
 func (*Activation) ProtoMessage() {}
 
 func (x *Activation) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[9]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -960,7 +1172,7 @@ func (x *Activation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Activation.ProtoReflect.Descriptor instead.
 func (*Activation) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{9}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Activation) GetLoop() string {
@@ -992,7 +1204,7 @@ type Reward struct {
 
 func (x *Reward) Reset() {
 	*x = Reward{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[10]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1004,7 +1216,7 @@ func (x *Reward) String() string {
 func (*Reward) ProtoMessage() {}
 
 func (x *Reward) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[10]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1017,7 +1229,7 @@ func (x *Reward) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reward.ProtoReflect.Descriptor instead.
 func (*Reward) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{10}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Reward) GetLoop() string {
@@ -1083,7 +1295,7 @@ type LoopChange struct {
 
 func (x *LoopChange) Reset() {
 	*x = LoopChange{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[11]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1095,7 +1307,7 @@ func (x *LoopChange) String() string {
 func (*LoopChange) ProtoMessage() {}
 
 func (x *LoopChange) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[11]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1108,7 +1320,7 @@ func (x *LoopChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoopChange.ProtoReflect.Descriptor instead.
 func (*LoopChange) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{11}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *LoopChange) GetLoop() string {
@@ -1167,7 +1379,7 @@ type Promotion struct {
 
 func (x *Promotion) Reset() {
 	*x = Promotion{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[12]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1179,7 +1391,7 @@ func (x *Promotion) String() string {
 func (*Promotion) ProtoMessage() {}
 
 func (x *Promotion) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[12]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1192,7 +1404,7 @@ func (x *Promotion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Promotion.ProtoReflect.Descriptor instead.
 func (*Promotion) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{12}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Promotion) GetChallenger() string {
@@ -1286,7 +1498,7 @@ type Challenge struct {
 
 func (x *Challenge) Reset() {
 	*x = Challenge{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[13]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1298,7 +1510,7 @@ func (x *Challenge) String() string {
 func (*Challenge) ProtoMessage() {}
 
 func (x *Challenge) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[13]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1311,7 +1523,7 @@ func (x *Challenge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Challenge.ProtoReflect.Descriptor instead.
 func (*Challenge) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{13}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Challenge) GetLoop() string {
@@ -1361,7 +1573,7 @@ type Cut struct {
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[14]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1373,7 +1585,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[14]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1386,7 +1598,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{14}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Cut) GetLoop() string {
@@ -1418,7 +1630,7 @@ type Publish struct {
 
 func (x *Publish) Reset() {
 	*x = Publish{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[15]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1430,7 +1642,7 @@ func (x *Publish) String() string {
 func (*Publish) ProtoMessage() {}
 
 func (x *Publish) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[15]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1443,7 +1655,7 @@ func (x *Publish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publish.ProtoReflect.Descriptor instead.
 func (*Publish) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{15}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Publish) GetLoop() string {
@@ -1523,7 +1735,7 @@ const file_nextbest_log_v1_record_proto_rawDesc = "" +
 	"\bfeatures\x18\x02 \x03(\v2\x18.nextbest.log.v1.FeatureR\bfeatures\":\n" +
 	"\bExcluded\x12\x16\n" +
 	"\x06action\x18\x01 \x01(\rR\x06action\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xb1\x02\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xab\x03\n" +
 	"\x04Slot\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12)\n" +
 	"\x10excluded_actions\x18\x02 \x03(\tR\x0fexcludedActions\x12'\n" +
@@ -1533,7 +1745,27 @@ const file_nextbest_log_v1_record_proto_rawDesc = "" +
 	"\x05score\x18\x06 \x03(\x01R\x05score\x125\n" +
 	"\bexcluded\x18\a \x03(\v2\x19.nextbest.log.v1.ExcludedR\bexcluded\x12\x12\n" +
 	"\x04draw\x18\b \x01(\x01R\x04draw\x12*\n" +
-	"\x11would_have_chosen\x18\t \x01(\rR\x0fwouldHaveChosen\"\xc3\x06\n" +
+	"\x11would_have_chosen\x18\t \x01(\rR\x0fwouldHaveChosen\x12\x18\n" +
+	"\areached\x18\n" +
+	" \x01(\bR\areached\x12\x18\n" +
+	"\achannel\x18\v \x01(\tR\achannel\x12\x12\n" +
+	"\x04tags\x18\f \x03(\tR\x04tags\x12\x14\n" +
+	"\x05spent\x18\r \x03(\x01R\x05spent\x12\x1a\n" +
+	"\bwarnings\x18\x0e \x03(\tR\bwarnings\"\xc1\x01\n" +
+	"\aContact\x12(\n" +
+	"\x10time_unix_millis\x18\x01 \x01(\x03R\x0etimeUnixMillis\x12\x19\n" +
+	"\bevent_id\x18\x02 \x01(\tR\aeventId\x12\x12\n" +
+	"\x04loop\x18\x03 \x01(\tR\x04loop\x12\x1b\n" +
+	"\taction_id\x18\x04 \x01(\tR\bactionId\x12\x18\n" +
+	"\achannel\x18\x05 \x01(\tR\achannel\x12\x12\n" +
+	"\x04tags\x18\x06 \x03(\tR\x04tags\x12\x12\n" +
+	"\x04held\x18\a \x01(\bR\x04held\"r\n" +
+	"\bContacts\x12\x14\n" +
+	"\x05known\x18\x01 \x01(\bR\x05known\x120\n" +
+	"\x06recent\x18\x02 \x03(\v2\x18.nextbest.log.v1.ContactR\x06recent\x12\x1e\n" +
+	"\n" +
+	"suppressed\x18\x03 \x03(\tR\n" +
+	"suppressed\"\x90\a\n" +
 	"\bDecision\x12\x12\n" +
 	"\x04loop\x18\x01 \x01(\tR\x04loop\x12\x19\n" +
 	"\bevent_id\x18\x02 \x01(\tR\aeventId\x12\x17\n" +
@@ -1560,7 +1792,9 @@ const file_nextbest_log_v1_record_proto_rawDesc = "" +
 	"\x04zone\x18\x16 \x01(\tR\x04zone\x12.\n" +
 	"\x13zone_offset_seconds\x18\x17 \x01(\x11R\x11zoneOffsetSeconds\x12 \n" +
 	"\fzone_of_user\x18\x18 \x01(\bR\n" +
-	"zoneOfUser\x12\x16\n" +
+	"zoneOfUser\x125\n" +
+	"\bcontacts\x18\x19 \x01(\v2\x19.nextbest.log.v1.ContactsR\bcontacts\x12\x14\n" +
+	"\x05spent\x18\x1a \x03(\x01R\x05spent\x12\x16\n" +
 	"\x06killed\x18\x15 \x03(\rR\x06killed\"7\n" +
 	"\tDefaulted\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
@@ -1632,7 +1866,7 @@ func file_nextbest_log_v1_record_proto_rawDescGZIP() []byte {
 	return file_nextbest_log_v1_record_proto_rawDescData
 }
 
-var file_nextbest_log_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_nextbest_log_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_nextbest_log_v1_record_proto_goTypes = []any{
 	(*Record)(nil),     // 0: nextbest.log.v1.Record
 	(*Feature)(nil),    // 1: nextbest.log.v1.Feature
@@ -1641,39 +1875,43 @@ var file_nextbest_log_v1_record_proto_goTypes = []any{
 	(*Action)(nil),     // 4: nextbest.log.v1.Action
 	(*Excluded)(nil),   // 5: nextbest.log.v1.Excluded
 	(*Slot)(nil),       // 6: nextbest.log.v1.Slot
-	(*Decision)(nil),   // 7: nextbest.log.v1.Decision
-	(*Defaulted)(nil),  // 8: nextbest.log.v1.Defaulted
-	(*Activation)(nil), // 9: nextbest.log.v1.Activation
-	(*Reward)(nil),     // 10: nextbest.log.v1.Reward
-	(*LoopChange)(nil), // 11: nextbest.log.v1.LoopChange
-	(*Promotion)(nil),  // 12: nextbest.log.v1.Promotion
-	(*Challenge)(nil),  // 13: nextbest.log.v1.Challenge
-	(*Cut)(nil),        // 14: nextbest.log.v1.Cut
-	(*Publish)(nil),    // 15: nextbest.log.v1.Publish
+	(*Contact)(nil),    // 7: nextbest.log.v1.Contact
+	(*Contacts)(nil),   // 8: nextbest.log.v1.Contacts
+	(*Decision)(nil),   // 9: nextbest.log.v1.Decision
+	(*Defaulted)(nil),  // 10: nextbest.log.v1.Defaulted
+	(*Activation)(nil), // 11: nextbest.log.v1.Activation
+	(*Reward)(nil),     // 12: nextbest.log.v1.Reward
+	(*LoopChange)(nil), // 13: nextbest.log.v1.LoopChange
+	(*Promotion)(nil),  // 14: nextbest.log.v1.Promotion
+	(*Challenge)(nil),  // 15: nextbest.log.v1.Challenge
+	(*Cut)(nil),        // 16: nextbest.log.v1.Cut
+	(*Publish)(nil),    // 17: nextbest.log.v1.Publish
 }
 var file_nextbest_log_v1_record_proto_depIdxs = []int32{
-	7,  // 0: nextbest.log.v1.Record.decision:type_name -> nextbest.log.v1.Decision
-	9,  // 1: nextbest.log.v1.Record.activation:type_name -> nextbest.log.v1.Activation
-	10, // 2: nextbest.log.v1.Record.reward:type_name -> nextbest.log.v1.Reward
-	11, // 3: nextbest.log.v1.Record.loop_change:type_name -> nextbest.log.v1.LoopChange
-	14, // 4: nextbest.log.v1.Record.cut:type_name -> nextbest.log.v1.Cut
-	15, // 5: nextbest.log.v1.Record.publish:type_name -> nextbest.log.v1.Publish
-	13, // 6: nextbest.log.v1.Record.challenge:type_name -> nextbest.log.v1.Challenge
+	9,  // 0: nextbest.log.v1.Record.decision:type_name -> nextbest.log.v1.Decision
+	11, // 1: nextbest.log.v1.Record.activation:type_name -> nextbest.log.v1.Activation
+	12, // 2: nextbest.log.v1.Record.reward:type_name -> nextbest.log.v1.Reward
+	13, // 3: nextbest.log.v1.Record.loop_change:type_name -> nextbest.log.v1.LoopChange
+	16, // 4: nextbest.log.v1.Record.cut:type_name -> nextbest.log.v1.Cut
+	17, // 5: nextbest.log.v1.Record.publish:type_name -> nextbest.log.v1.Publish
+	15, // 6: nextbest.log.v1.Record.challenge:type_name -> nextbest.log.v1.Challenge
 	2,  // 7: nextbest.log.v1.Feature.numbers:type_name -> nextbest.log.v1.Numbers
 	3,  // 8: nextbest.log.v1.Feature.texts:type_name -> nextbest.log.v1.Texts
 	1,  // 9: nextbest.log.v1.Action.features:type_name -> nextbest.log.v1.Feature
 	5,  // 10: nextbest.log.v1.Slot.excluded:type_name -> nextbest.log.v1.Excluded
-	1,  // 11: nextbest.log.v1.Decision.context:type_name -> nextbest.log.v1.Feature
-	1,  // 12: nextbest.log.v1.Decision.user_features:type_name -> nextbest.log.v1.Feature
-	8,  // 13: nextbest.log.v1.Decision.defaulted:type_name -> nextbest.log.v1.Defaulted
-	4,  // 14: nextbest.log.v1.Decision.actions:type_name -> nextbest.log.v1.Action
-	6,  // 15: nextbest.log.v1.Decision.slots:type_name -> nextbest.log.v1.Slot
-	12, // 16: nextbest.log.v1.LoopChange.promotion:type_name -> nextbest.log.v1.Promotion
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	7,  // 11: nextbest.log.v1.Contacts.recent:type_name -> nextbest.log.v1.Contact
+	1,  // 12: nextbest.log.v1.Decision.context:type_name -> nextbest.log.v1.Feature
+	1,  // 13: nextbest.log.v1.Decision.user_features:type_name -> nextbest.log.v1.Feature
+	10, // 14: nextbest.log.v1.Decision.defaulted:type_name -> nextbest.log.v1.Defaulted
+	4,  // 15: nextbest.log.v1.Decision.actions:type_name -> nextbest.log.v1.Action
+	6,  // 16: nextbest.log.v1.Decision.slots:type_name -> nextbest.log.v1.Slot
+	8,  // 17: nextbest.log.v1.Decision.contacts:type_name -> nextbest.log.v1.Contacts
+	14, // 18: nextbest.log.v1.LoopChange.promotion:type_name -> nextbest.log.v1.Promotion
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_nextbest_log_v1_record_proto_init() }
@@ -1703,7 +1941,7 @@ func file_nextbest_log_v1_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nextbest_log_v1_record_proto_rawDesc), len(file_nextbest_log_v1_record_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
