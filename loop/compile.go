@@ -40,6 +40,7 @@ func (c *compiler) definition(root *node) *learn.Definition {
 	l.Zone = c.zone(root.key("time_zone"), "time_zone", time.UTC)
 	l.ZoneFeature = c.zoneFeature(root.key("time_zone_feature"), &l.Schema)
 	l.Subjects, l.Mandatory = subjects(actions, l.Actions), mandatory(actions)
+	l.Contact = c.contact(root, l)
 	c.guardrails(root, l)
 	reward := c.reward(root.key("reward"))
 	promotion := c.promotion(root.key("promotion"), &reward)

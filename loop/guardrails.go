@@ -157,6 +157,7 @@ func subjects(n *node, actions []decision.Action) []guardrail.Subject {
 		s := guardrail.Subject{ID: a.ID, Features: a.Features}
 		if i < len(n.items) {
 			s.Channel, s.Text, s.Tags = n.items[i].key("channel").text, n.items[i].key("text").text, n.items[i].key("tags").texts()
+			s.Silent = !n.items[i].key("contact").flag
 		}
 		all[i] = s
 	}
