@@ -2,6 +2,7 @@ package loop
 
 import (
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/nextbest/nextbest/guardrail"
@@ -21,13 +22,39 @@ func (c *compiler) brandOf(n *node) *brandFile {
 		base := filepath.Base(part)
 		file.addf(name.at, "name: the file is called %s, so the brand must be called %s", base, strings.TrimSuffix(base, ".yaml"))
 	}
-	return &brandFile{file, root, brand(root)}
+	file.claims(root.key("banned_claims"))
+	file.examples(root.key("examples"))
+	return &brandFile{file, brand(root)}
+}
+
+// claims refuses patterns that are none.
+func (c *compiler) claims(n *node) {
+	for i, claim := range n.items {
+		pattern := claim.key("pattern")
+		if _, err := regexp.Compile(pattern.text); err != nil {
+			c.addf(pattern.at, "banned_claims[%d].pattern: this is no regular expression (RE2): %v", i, err)
+		}
+	}
+}
+
+// examples refuses embeddings of different lengths: they could not be of one space.
+func (c *compiler) examples(n *node) {
+	var first *node
+	for i, example := range n.items {
+		e := example.key("embedding")
+		switch {
+		case e.form != list:
+		case first == nil:
+			first = e
+		case len(e.items) != len(first.items):
+			c.addf(e.at, "examples[%d].embedding has %d numbers, and the first, in line %d, %d: give all the same length", i, len(e.items), first.at.line, len(first.items))
+		}
+	}
 }
 
 // brandFile is a brand with the file that it is from.
 type brandFile struct {
 	file  *compiler
-	root  *node
 	brand *guardrail.Brand
 }
 

@@ -31,10 +31,16 @@ func (c *compiler) definition(root *node) *learn.Definition {
 		RankSync: decision.Durability(root.key("durability").key("rank").index(durabilityWords)),
 	}
 	l.Salt = salt(root)
-	l.Actions = c.catalogue(root.key("actions"), &l.Schema)
+	actions, of := root.key("actions"), c
+	if actions.text == fromCatalogue {
+		of, actions = c.live()
+	}
+	l.Actions = of.catalogue(actions, &l.Schema)
 	l.UserNames = l.Schema.UserFieldNames()
 	l.Zone = c.zone(root.key("time_zone"), "time_zone", time.UTC)
 	l.ZoneFeature = c.zoneFeature(root.key("time_zone_feature"), &l.Schema)
+	l.Subjects, l.Mandatory = subjects(actions, l.Actions), mandatory(actions)
+	l.Contact = c.contact(root, l)
 	c.guardrails(root, l)
 	reward := c.reward(root.key("reward"))
 	promotion := c.promotion(root.key("promotion"), &reward)

@@ -75,7 +75,6 @@ func (c *compiler) guardrails(root *node, l *decision.Loop) {
 		list[i] = rules[i].compiled(l.Zone)
 		byName[list[i].Name] = &rules[i]
 	}
-	l.Subjects, l.Mandatory = subjects(root.key("actions"), l.Actions), mandatory(root.key("actions"))
 	if len(rules) == 0 || c.wrong() {
 		return
 	}
@@ -158,6 +157,7 @@ func subjects(n *node, actions []decision.Action) []guardrail.Subject {
 		s := guardrail.Subject{ID: a.ID, Features: a.Features}
 		if i < len(n.items) {
 			s.Channel, s.Text, s.Tags = n.items[i].key("channel").text, n.items[i].key("text").text, n.items[i].key("tags").texts()
+			s.Silent = !n.items[i].key("contact").flag
 		}
 		all[i] = s
 	}

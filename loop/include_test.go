@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -274,5 +275,52 @@ func TestMarksOfBundles(t *testing.T) {
 				t.Errorf("%s with %q: %v, want %s", part, line, err, want)
 			}
 		}
+	}
+}
+
+// TestLiveActions: a catalogue's actions come in a part of the bundle, and are what a loop file could have said.
+func TestLiveActions(t *testing.T) {
+	const head = "version: 1\nname: t\nactions: catalogue\nfeatures: {action: {price: {type: number}, topics: {type: tags}}}\nguardrails: [{name: r, kind: eligibility, require: 'action.channel == \"email\"'}]\n"
+	if d := compile(t, head); len(d.Loop.Actions) != 0 {
+		t.Errorf("without a catalogue there are %v", d.Loop.Actions)
+	}
+	live := `{"id":"a","channel":"email","features":{"price":2,"topics":["x","y"]},"tags":["legal"],"text":"Größe."}
+{"id":"b","mandatory":true}
+`
+	file := must(loop.WithCatalogue([]byte(head), []byte(live)))
+	d := compile(t, string(file))
+	l := d.Loop
+	if len(l.Actions) != 2 || l.Actions[0].Features.Get("price").Number() != 2 || l.Subjects[0].Text != "Größe." || l.Subjects[0].Channel != "email" ||
+		!slices.Equal(l.Subjects[0].Tags, []string{"legal"}) || !slices.Equal(l.Mandatory, []bool{false, true}) || l.Bound == nil {
+		t.Errorf("%+v", l)
+	}
+	if again := must(loop.WithCatalogue(file, []byte(live))); string(again) != string(file) {
+		t.Errorf("once more, it is\n%s", again)
+	}
+	if without := must(loop.WithCatalogue(file, nil)); string(without) != head {
+		t.Errorf("taken away, it is\n%s", without)
+	}
+	for name, c := range map[string]struct{ live, want string }{
+		"no JSON":           {"{\"id\":\"a\"}\nid: b\n", "catalogue.ndjson:2:1: this is no JSON object"},
+		"null":              {"null\n", "catalogue.ndjson:1:1: this is no JSON object"},
+		"a key twice":       {`{"id":"a","id":"b"}`, "catalogue.ndjson:1:1: this is no JSON object"},
+		"an id twice":       {"{\"id\":\"a\"}\n{\"id\":\"a\"}\n", `catalogue.ndjson:2:1: actions[1].id: "a" is the id of another action, in line 1`},
+		"no id":             {`{"features":{}}`, "catalogue.ndjson:1:1: action 1.id is missing"},
+		"an unknown key":    {`{"id":"a","colour":"red"}`, "catalogue.ndjson:1:1: action 1.colour is not a key"},
+		"another type":      {`{"id":"a","features":{"price":"2"}}`, "catalogue.ndjson:1:1: actions[0].features.price: expected number"},
+		"an object in one":  {`{"id":"a","features":{"price":{"a":1}}}`, "catalogue.ndjson:1:1: action 1.features.price: a feature is a number"},
+		"an empty line":     {"{\"id\":\"a\"}\n\n{\"id\":\"b\"}\n", "catalogue.ndjson:2:1: this is no JSON object"},
+		"more than allowed": {strings.Repeat("{}\n", loop.MaxLiveActions+1), "catalogue.ndjson:10001:1: the catalogue has 10001 live actions"},
+	} {
+		file := must(loop.WithCatalogue([]byte(head), []byte(c.live)))
+		if d, err := loop.Compile("t.yaml", file); d != nil || err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %s", name, err, c.want)
+		}
+	}
+	if _, err := loop.WithCatalogue([]byte(head), []byte("-- x --\n")); err == nil {
+		t.Error("a mark among the actions is taken")
+	}
+	if _, err := loop.WithCatalogue([]byte(head+"-- b --\n-- a --\n"), nil); err == nil {
+		t.Error("an archive that is none of ours is taken")
 	}
 }

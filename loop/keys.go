@@ -72,8 +72,11 @@ var (
 		{name: "tags", shape: shape{kind: listKind, typed: "list of texts", elem: &shape{kind: textKind, typed: "text", least: 1, most: maxName}, most: maxTags},
 			doc: "What rules (`\"legal\" in action.tags`) and the contact policy call it by. The model does not learn from them."},
 		{name: "text", shape: shape{kind: textKind, typed: "text", most: maxActionText}, doc: "What people read: for rules, as in `brand.banned(action.text)`. The model does not learn from it."},
+		{name: "contact", shape: shape{kind: flagKind}, fallback: "true",
+			doc:    "Whether serving the action reaches the user, so that the contact policy is about it. `false`: one that shows or sends nothing.",
+			reason: "What is chosen is usually seen."},
 		{name: "mandatory", shape: shape{kind: flagKind}, fallback: "false",
-			doc:    "Whether the action is served, with probability 1, whenever it is permitted; the first such action, if there are several. Such an event is never learned from.",
+			doc:    "Whether the action is served, with probability 1, whenever it is permitted; the first such action, if there are several. Caps, quiet hours and budgets do not keep it back, rules and opt-outs do. Such an event is never learned from.",
 			reason: "A message that the law asks for is no experiment, and any other is."},
 	}}
 )
@@ -125,6 +128,8 @@ var fileShape = shape{kind: objectKind, keys: []key{
 	{name: "guardrails", shape: guardrailsShape,
 		doc: "What may be served, to whom and when: rules, each a CEL expression, and `include: NAME` for those of a shared file. Their order means nothing. The page guardrails.md says how to write and test them."},
 	{name: "brand", shape: brandText, doc: "The brand file, `loops/brands/NAME.yaml`, that rules read as `brand.*`."},
+	{name: "contact", shape: contactShape,
+		doc: "How often, when and for how much people may be reached. With this key, also empty (`contact: {}`), users' opt-outs are honoured, and nobody is reached of whom they cannot be read. Without it opt-outs are not asked for, and what the loop serves counts for no cap, also not for those of other loops."},
 	{name: "time_zone", shape: zone, fallback: "UTC",
 		doc:    "The time zone of what rules read as `time.*`, of rules' `from` and `until`, and of quiet hours: a name of the tz database, as in Europe/Berlin.",
 		reason: "It is the same everywhere, all year."},

@@ -10,6 +10,7 @@ const (
 	maxExpression = 4096 // bytes
 	maxTags       = 64
 	maxClaims     = 256
+	maxPattern    = 1000 // bytes
 	maxMarkets    = 256
 	maxExamples   = 1000
 )
@@ -111,7 +112,7 @@ var brandFileShape = shape{kind: objectKind, keys: []key{
 }}
 
 var claimShape = shape{kind: objectKind, typed: "claim", keys: []key{
-	{name: "pattern", required: true, shape: shape{kind: textKind, typed: "pattern", least: 1, most: maxText},
+	{name: "pattern", required: true, shape: shape{kind: textKind, typed: "pattern", least: 1, most: maxPattern},
 		doc: "A regular expression (RE2), found anywhere in the text; `(?i)` at its beginning ignores case."},
 	{name: "reason", shape: shape{kind: textKind, typed: "text", most: maxText}, doc: "Why, for people."},
 }}

@@ -32,6 +32,8 @@ var caseShape = shape{kind: objectKind, typed: "case", keys: []key{
 		doc: "What the user was served before, for the contact policy. `unreadable`: nobody knows."},
 	{name: "suppressed", shape: shape{kind: listKind, typed: "list of texts", elem: &shape{kind: textKind, typed: "text", least: 1, most: maxName}, most: maxTags},
 		doc: "The channels in which the user does not want to be reached; `*` is all."},
+	{name: "spent", shape: shape{kind: mapKind, typed: "numbers by budget", elem: &factor, most: maxBudgets, keyBytes: 63},
+		doc: "What was spent of the contact policy's budgets today. What is left out is 0."},
 	{name: "actions", shape: shape{kind: listKind, typed: "list of actions", elem: &actionShape, least: 1, most: maxActions},
 		derived: "the loop's", doc: "Actions that the request brings, with the keys of actions in a loop file."},
 	{name: "action", shape: shape{kind: listKind, typed: "list of ids, or the word `all`", elem: &shape{kind: textKind, typed: "text", least: 1, most: maxName}, least: 1, most: maxActions, words: []string{allActions}},

@@ -1,9 +1,9 @@
 package loop
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/nextbest/nextbest/decision"
@@ -14,33 +14,24 @@ import (
 
 // Case is one test of a loop's guardrails: a request, and what is expected to become of some of its actions.
 type Case struct {
-	Name       string
-	File       string
-	Line       int
-	Loop       *decision.Loop
-	Rules      []RulePlace // the loop's
-	Now        time.Time
-	User       features.Set
-	UserKnown  bool // false: none of the user's features can be read
-	Context    features.Set
-	Contacts   []CaseContact
-	Known      bool // false: nobody knows what the user was served before
-	Suppressed []string
-	Actions    []guardrail.Subject // the candidates
-	Brought    bool                // by the request; else they are the loop's
-	Asked      []int               // indexes into Actions, ascending
-	Permitted  bool                // what is expected of each of them
-	By         string              // the rule that denies them; "" for any
-	Reason     string              // that is given; "" for any
-	WarnedBy   []string            // names of rules, ordered; nil for any
-}
-
-// CaseContact is one thing that the user was served before.
-type CaseContact struct {
-	Ago          time.Duration
-	Loop, Action string // Action "": in flight
-	Channel      string
-	Tags         []string
+	Name      string
+	File      string
+	Line      int
+	Loop      *decision.Loop
+	Rules     []RulePlace // the loop's
+	Now       time.Time
+	User      features.Set
+	UserKnown bool // false: none of the user's features can be read
+	Context   features.Set
+	Contacts  guardrail.UserContacts
+	Spent     []float64           // by budget of the loop's contact policy
+	Actions   []guardrail.Subject // the candidates
+	Brought   bool                // by the request; else they are the loop's
+	Asked     []int               // indexes into Actions, ascending
+	Permitted bool                // what is expected of each of them
+	By        string              // the rule that denies them; "" for any
+	Reason    string              // that is given; "" for any
+	WarnedBy  []string            // names of rules, ordered; nil for any
 }
 
 // CompileTests compiles a file of test cases. load compiles a loop file, as CompileFile does. The error is Problems.
@@ -110,20 +101,19 @@ func (t *caseFile) compile(n *node, path string) (Case, bool) {
 	l := d.Loop
 	one := Case{
 		Name: n.key("name").text, File: t.path, Line: n.at.line,
-		Loop:       l,
-		Rules:      t.rulesOfLoop[name.text],
-		Now:        t.moment(now, l.Zone, where(path, "now")),
-		UserKnown:  n.key("user").text != unreadable,
-		User:       t.features(n.key("user"), l.Schema.User, features.Reject, where(path, "user"), "user"),
-		Context:    t.features(n.key("context"), l.Schema.Context, l.Schema.Undeclared, where(path, "context"), "context"),
-		Known:      n.key("contacts").text != unreadable,
-		Suppressed: n.key("suppressed").texts(),
-		Permitted:  n.key("expect").text == permitted,
-		By:         n.key("by").text,
-		Reason:     n.key("reason").text,
+		Loop:      l,
+		Rules:     t.rulesOfLoop[name.text],
+		Now:       t.moment(now, l.Zone, where(path, "now")),
+		UserKnown: n.key("user").text != unreadable,
+		User:      t.features(n.key("user"), l.Schema.User, features.Reject, where(path, "user"), "user"),
+		Context:   t.features(n.key("context"), l.Schema.Context, l.Schema.Undeclared, where(path, "context"), "context"),
+		Contacts:  guardrail.UserContacts{Known: n.key("contacts").text != unreadable, Suppressed: n.key("suppressed").texts()},
+		Permitted: n.key("expect").text == permitted,
+		By:        n.key("by").text,
+		Reason:    n.key("reason").text,
 	}
 	t.candidates(n, &one, path)
-	t.contacts(n.key("contacts"), &one, name.text)
+	t.contacts(n, &one, name.text, path)
 	t.rules(n, &one, path)
 	return one, len(t.found) == before
 }
@@ -207,9 +197,17 @@ func (t *caseFile) candidates(n *node, one *Case, path string) {
 	one.Asked = slices.Compact(one.Asked)
 }
 
-func (t *caseFile) contacts(n *node, one *Case, loop string) {
-	for _, k := range n.items {
-		contact := CaseContact{Ago: k.key("ago").duration(), Loop: loop, Action: k.key("action").text}
+// contacts sets what the user was reached by, newest first, and what budgets have spent.
+func (t *caseFile) contacts(n *node, one *Case, loop, path string) {
+	p := one.Loop.Contact
+	for _, name := range []string{"contacts", "suppressed", "spent"} {
+		if e := n.entry(name); e != nil && p == nil {
+			t.addf(e.at, "%s has no meaning: the loop has no contact policy", where(path, name))
+		}
+	}
+	for i, k := range n.key("contacts").items {
+		contact := guardrail.Contact{At: one.Now.Add(-k.key("ago").duration()), Event: fmt.Sprint("contact ", i), Loop: loop, Action: k.key("action").text}
+		contact.Held = contact.Action == ""
 		if l := k.key("loop"); l.form == text {
 			contact.Loop = l.text
 		}
@@ -222,8 +220,39 @@ func (t *caseFile) contacts(n *node, one *Case, loop string) {
 		if tags := k.key("tags"); tags.form == list {
 			contact.Tags = tags.texts()
 		}
-		one.Contacts = append(one.Contacts, contact)
+		one.Contacts.Recent = append(one.Contacts.Recent, contact)
 	}
+	slices.SortStableFunc(one.Contacts.Recent, func(a, b guardrail.Contact) int { return b.At.Compare(a.At) })
+	if p == nil {
+		return
+	}
+	one.Spent = make([]float64, len(p.Budgets))
+	names := make([]string, len(p.Budgets))
+	for i := range p.Budgets {
+		names[i] = p.Budgets[i].Name
+	}
+	for _, e := range n.key("spent").entries {
+		if i := slices.Index(names, e.name); i >= 0 {
+			one.Spent[i] = e.value.number
+		} else {
+			t.addf(e.at, "%s: the loop has no budget %s%s", where(path, "spent"), e.name, meant(e.name, names))
+		}
+	}
+}
+
+// policyNames returns the reasons that a contact policy can give.
+func policyNames(p *guardrail.ContactPolicy) []string {
+	if p == nil {
+		return nil
+	}
+	names := slices.Clone(policyReasons)
+	for i := range p.Caps {
+		names = append(names, reasonCap+p.Caps[i].Name)
+	}
+	for i := range p.Budgets {
+		names = append(names, reasonBudget+p.Budgets[i].Name, reasonPaced+p.Budgets[i].Name)
+	}
+	return names
 }
 
 // rules refuses names of rules and reasons that the loop does not have.
@@ -239,9 +268,7 @@ func (t *caseFile) rules(n *node, one *Case, path string) {
 		}
 	}
 	known(n.key("by"), where(path, "by"), "rule", names)
-	if reason := n.key("reason"); !strings.Contains(reason.text, ":") {
-		known(reason, where(path, "reason"), "rule with the reason", append(reasons, policyReasons...))
-	}
+	known(n.key("reason"), where(path, "reason"), "rule with the reason", append(reasons, policyNames(one.Loop.Contact)...))
 	warned := n.key("warned_by")
 	for i, w := range warned.items {
 		known(w, item(where(path, "warned_by"), i), "rule", names)
@@ -252,5 +279,14 @@ func (t *caseFile) rules(n *node, one *Case, path string) {
 	}
 }
 
+// Reasons of the contact policy that have the name of a cap or budget behind them.
+const (
+	reasonCap    = "cap:"
+	reasonBudget = "budget:"
+	reasonPaced  = "paced:"
+)
+
 // policyReasons are those of the contact policy that stand without a name.
-var policyReasons = []string{"quiet_hours", "spacing", "suppressed", "contacts_unknown"}
+var policyReasons = []string{
+	guardrail.ReasonSuppressed, guardrail.ReasonContactsUnknown, guardrail.ReasonQuietHours, guardrail.ReasonZoneUnknown,
+}

@@ -150,7 +150,8 @@ func (a *Against) judge(r *decision.Record, was *decision.Loop) {
 	a.reasons, a.more = append(a.reasons[:0], make([]string, len(r.Actions))...), a.more[:0]
 	denied := func(int) string { return "" }
 	if c.bound != nil {
-		q := guardrail.Request{Now: r.Time, Zone: Zone(a.loop, r.Context, r.User), Context: r.Context, User: r.User, UserKnown: r.Degraded == ""}
+		q := guardrail.Request{Now: r.Time, Context: r.Context, User: r.User, UserKnown: r.UserID != "" && r.Degraded == ""}
+		q.Zone, _ = Zone(a.loop, r.Context, r.User, q.UserKnown)
 		c.bound.Evaluate(&a.verdicts, &q)
 		denied = func(i int) string {
 			if rule, ok := a.verdicts.Denied(i); ok {
@@ -174,11 +175,12 @@ func (a *Against) judge(r *decision.Record, was *decision.Loop) {
 	}
 }
 
-// Zone returns the time zone of a request: the user's own where the loop reads it and it is one, else the loop's.
-func Zone(l *decision.Loop, context, user features.Set) *time.Location {
+// Zone returns the time zone of a request, and whether it is the user's own: where the loop says which feature holds it,
+// and it is one. Else it is the loop's.
+func Zone(l *decision.Loop, context, user features.Set, userKnown bool) (zone *time.Location, own bool) {
 	part, name, ok := strings.Cut(l.ZoneFeature, ".")
-	if !ok {
-		return l.Zone
+	if !ok || part == "user" && !userKnown {
+		return l.Zone, false
 	}
 	set := user
 	if part == "context" {
@@ -186,10 +188,10 @@ func Zone(l *decision.Loop, context, user features.Set) *time.Location {
 	}
 	if v := set.Get(name).Text(); v != "" && v != "Local" {
 		if zone, err := time.LoadLocation(v); err == nil {
-			return zone
+			return zone, true
 		}
 	}
-	return l.Zone
+	return l.Zone, false
 }
 
 // candidates returns the actions of a decision as the new rules see them, and where each of them is.
@@ -262,7 +264,7 @@ func (c *catalogue) bind(l *decision.Loop) {
 func byGuardrail(reason string) bool {
 	switch reason {
 	case decision.ExcludedByRequest, decision.ExcludedBySlot, decision.ExcludedByUse, decision.ExcludedByNeed, decision.ExcludedByKill,
-		"quiet_hours", "spacing", "suppressed", "contacts_unknown":
+		guardrail.ReasonSuppressed, guardrail.ReasonContactsUnknown, guardrail.ReasonQuietHours, guardrail.ReasonZoneUnknown:
 		return false
 	}
 	return !strings.Contains(reason, ":")

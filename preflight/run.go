@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nextbest/nextbest/guardrail"
 	"github.com/nextbest/nextbest/loop"
@@ -111,7 +112,8 @@ func (o *Outcome) cover(seen map[[2]string]*RuleCoverage) {
 
 func run(c *loop.Case, explain bool, seen map[[2]string]*RuleCoverage) CaseResult {
 	out := CaseResult{File: c.File, Line: c.Line, Name: c.Name, Loop: c.Loop.Name, OK: true, Actions: []ActionResult{}}
-	q := guardrail.Request{Now: c.Now, Zone: Zone(c.Loop, c.Context, c.User), Context: c.Context, User: c.User, UserKnown: c.UserKnown}
+	zone, own := Zone(c.Loop, c.Context, c.User, c.UserKnown)
+	q := guardrail.Request{Now: c.Now, Zone: zone, Context: c.Context, User: c.User, UserKnown: c.UserKnown}
 	bound := c.Loop.Bound
 	if c.Brought && c.Loop.Guardrails != nil {
 		bound = c.Loop.Guardrails.Bind(c.Actions)
@@ -120,12 +122,20 @@ func run(c *loop.Case, explain bool, seen map[[2]string]*RuleCoverage) CaseResul
 	if bound != nil {
 		bound.Evaluate(&verdicts, &q)
 	}
+	why := make([]string, len(c.Actions))
+	rules := make([]string, len(c.Actions))
+	for i := range c.Actions {
+		if bound == nil {
+			break
+		}
+		if rule, no := verdicts.Denied(i); no {
+			why[i], rules[i] = rule.Reason, rule.Name
+		}
+	}
+	contact(c, why, rules, zone, own)
 	for _, i := range c.Asked {
-		a := ActionResult{Action: c.Actions[i].ID, Permitted: true, WarnedBy: []string{}}
+		a := ActionResult{Action: c.Actions[i].ID, Permitted: why[i] == "", Rule: rules[i], Reason: why[i], WarnedBy: []string{}}
 		if bound != nil {
-			if rule, no := verdicts.Denied(i); no {
-				a.Permitted, a.Rule, a.Reason = false, rule.Name, rule.Reason
-			}
 			for _, f := range bound.Explain(&q, i) {
 				a.finding(&f, seen[[2]string{c.Loop.Name, f.Rule.Name}], explain)
 			}
@@ -136,6 +146,24 @@ func run(c *loop.Case, explain bool, seen map[[2]string]*RuleCoverage) CaseResul
 		out.Actions = append(out.Actions, a)
 	}
 	return out
+}
+
+// contact adds what the loop's contact policy keeps back.
+func contact(c *loop.Case, why, rules []string, zone *time.Location, own bool) {
+	if c.Loop.Contact == nil {
+		return
+	}
+	q := guardrail.ContactQuery{Loop: c.Loop.Name, Event: "a case", Now: c.Now, Zone: zone, ZoneOfUser: own, Contacts: c.Contacts, Spent: c.Spent}
+	if !c.Brought {
+		q.Mandatory = c.Loop.Mandatory
+	}
+	byRules := slices.Clone(why)
+	c.Loop.Contact.Evaluate(why, c.Actions, &q)
+	for i := range why {
+		if why[i] != byRules[i] { // a suppression is told before any rule
+			rules[i] = ""
+		}
+	}
 }
 
 // verdictWords are those of guardrail.Outcome.
