@@ -39,15 +39,37 @@ type lane struct {
 	queue    []*read
 }
 
-// read is one caller's HMGET.
+// read is what one caller asks about one user's keys.
 type read struct {
 	ctx  context.Context
-	cmd  *redis.SliceCmd
-	done chan struct{} // closed when cmd has its answer
+	key  string
+	cmd  redis.Cmder
+	also redis.Cmder   // nil: nothing
+	done chan struct{} // closed when the commands have their answers
 }
 
-// do runs an HMGET and returns by ctx's deadline, with the answer in cmd or an error.
-func (l *lane) do(ctx context.Context, cmd *redis.SliceCmd) error {
+// send queues the read's commands on a pipeline.
+func (r *read) send(ctx context.Context, pipe redis.Pipeliner) {
+	_ = pipe.Process(ctx, r.cmd) // only queues it
+	if r.also != nil {
+		_ = pipe.Process(ctx, r.also)
+	}
+}
+
+// alone sends the read on its own, in one round trip.
+func (r *read) alone(ctx context.Context, client redis.UniversalClient) {
+	if r.also == nil {
+		_ = client.Process(ctx, r.cmd) // each command has its own error
+		return
+	}
+	pipe := client.Pipeline()
+	r.send(ctx, pipe)
+	_, _ = pipe.Exec(ctx)
+}
+
+// do runs a read and returns by ctx's deadline, with the answers in its commands, or with an error when there are none.
+func (l *lane) do(r *read) error {
+	ctx := r.ctx
 	if l.breaker.open.Load() {
 		return errOpen
 	}
@@ -55,17 +77,17 @@ func (l *lane) do(ctx context.Context, cmd *redis.SliceCmd) error {
 	leave := l.depart()
 	if leave && len(l.queue) == 0 {
 		l.mu.Unlock()
-		err := l.store.client.Process(ctx, cmd)
+		r.alone(ctx, l.store.client)
 		l.store.stats.direct.Add(1)
-		l.report(err, cmd)
+		l.report(r)
 		l.land()
-		return err
+		return nil
 	}
 	if !leave && len(l.queue) >= l.store.options.QueueLimit {
 		l.mu.Unlock()
 		return errQueueFull
 	}
-	r := &read{ctx: ctx, cmd: cmd, done: make(chan struct{})}
+	r.done = make(chan struct{})
 	l.queue = append(l.queue, r)
 	l.mu.Unlock()
 	if leave {
@@ -73,7 +95,7 @@ func (l *lane) do(ctx context.Context, cmd *redis.SliceCmd) error {
 	}
 	select {
 	case <-r.done:
-		return cmd.Err()
+		return nil
 	case <-ctx.Done(): // the flight goes on without us
 		return ctx.Err()
 	}
@@ -130,7 +152,7 @@ func (l *lane) fly(batch []*read) {
 	sent := batch[:0:0]
 	for _, r := range batch {
 		if r.ctx.Err() == nil {
-			_ = pipe.Process(ctx, r.cmd) // only queues it
+			r.send(ctx, pipe)
 			sent = append(sent, r)
 		}
 	}
@@ -138,8 +160,7 @@ func (l *lane) fly(batch []*read) {
 		_, _ = pipe.Exec(ctx) // each command has its own error
 		l.store.stats.pipelines.Add(1)
 		l.store.stats.shared.Add(uint64(len(sent)))
-		hopeful := best(sent)
-		l.report(hopeful.Err(), hopeful)
+		l.report(best(sent))
 	}
 	for _, r := range batch {
 		close(r.done)
@@ -147,16 +168,14 @@ func (l *lane) fly(batch []*read) {
 }
 
 // best returns a pipeline's most hopeful outcome: it failed as a whole only if nothing was answered.
-func best(sent []*read) *redis.SliceCmd {
+func best(sent []*read) *read {
 	for _, r := range sent {
 		if _, unfit := classify(r.cmd.Err()); !unfit {
-			return r.cmd
+			return r
 		}
 	}
-	return sent[0].cmd
+	return sent[0]
 }
 
 // report tells the breaker how a round trip ended. What failed is what is tried until it works again.
-func (l *lane) report(err error, cmd *redis.SliceCmd) {
-	l.store.report(err, l.breaker, cmd.Args()[1].(string))
-}
+func (l *lane) report(r *read) { l.store.report(r.cmd.Err(), l.breaker, r.key) }

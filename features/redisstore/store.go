@@ -4,6 +4,10 @@
 //	  FEATURE         a field per feature, plain text
 //	  FEATURE@at      when it was written, in unix seconds, where the writer says so
 //	  @at             when all of the user's features were
+//	nb:c:{USER}       a sorted set of the user's contacts and holds by their time in unix ms, for contact policies
+//	  ["contact",EVENT,LOOP,ACTION,CHANNEL,TAG...]
+//	  ["hold",EVENT,LOOP]   an event that is being decided
+//	nb:s:{USER}       a set of the channels that must not be used for the user; * is all
 //
 // Anyone may write these with plain HSET. Reads are one HMGET of the names asked for, never the whole hash; those in
 // flight at the same time share pipelines. Every call ends by its context's deadline, whatever Redis does; while Redis
@@ -14,6 +18,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,13 +48,15 @@ type Store struct {
 	lanes   []*lane
 	stats   stats
 
+	settlements chan settlement
+
 	ctx  context.Context // ended by Close
 	stop context.CancelFunc
 	wait sync.WaitGroup // of flights and probes
 }
 
 type stats struct {
-	direct, pipelines, shared, failures atomic.Uint64
+	direct, pipelines, shared, failures, contacts, unsettled atomic.Uint64
 }
 
 // Stats are counts since the start.
@@ -58,6 +65,8 @@ type Stats struct {
 	Pipelines uint64 // pipelines of reads
 	Shared    uint64 // reads in pipelines
 	Failures  uint64 // round trips that Redis did not answer, or answered that it cannot
+	Contacts  uint64 // contacts that could not be read although Redis answered
+	Unsettled uint64 // holds that stay among contacts since they could not be settled: they count
 	Open      bool   // calls of some users or all fail at once
 }
 
@@ -71,8 +80,9 @@ func New(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{options: o, client: client}
+	s := &Store{options: o, client: client, settlements: make(chan settlement, settleQueue)}
 	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.wait.Go(s.settle)
 	lanes := 1
 	if cluster, ok := client.(*redis.ClusterClient); ok {
 		s.cluster, lanes = cluster, clusterLanes
@@ -96,16 +106,20 @@ func (s *Store) Fetch(ctx context.Context, user string, names []string) ([]featu
 		return nil, nil
 	}
 	key := Key(user)
+	cmd := hmget(ctx, key, names)
+	if err := cmp.Or(s.lane(key).do(&read{ctx: ctx, key: key, cmd: cmd}), cmd.Err()); err != nil {
+		return nil, storeError(ctx, "fetch", err)
+	}
+	return decode(cmd.Val()), nil
+}
+
+func hmget(ctx context.Context, key string, names []string) *redis.SliceCmd {
 	args := make([]any, 2, 2+len(names))
 	args[0], args[1] = "hmget", key
 	for i := range names {
 		args = append(args, &names[i]) // go-redis takes pointers, which need no memory of their own
 	}
-	cmd := redis.NewSliceCmd(ctx, args...)
-	if err := s.lane(key).do(ctx, cmd); err != nil {
-		return nil, storeError(ctx, "fetch", err)
-	}
-	return decode(cmd.Val()), nil
+	return redis.NewSliceCmd(ctx, args...)
 }
 
 // decode keeps of a value no more than any type can take.
@@ -186,7 +200,7 @@ func (s *Store) Ping(ctx context.Context) error {
 func (s *Store) Stats() Stats {
 	st := Stats{
 		Direct: s.stats.direct.Load(), Pipelines: s.stats.pipelines.Load(), Shared: s.stats.shared.Load(),
-		Failures: s.stats.failures.Load(),
+		Failures: s.stats.failures.Load(), Contacts: s.stats.contacts.Load(), Unsettled: s.stats.unsettled.Load(),
 	}
 	for _, l := range s.lanes {
 		st.Open = st.Open || l.breaker.open.Load()

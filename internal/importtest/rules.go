@@ -45,7 +45,9 @@ var rules = []rule{
 	// Tables for others; how a loop file is compiled is handed in.
 	{packages: "export", ours: []string{"decision", "eventlog", "features", "learn", "proto/gen/nextbest/log/v1"}},
 
-	{packages: "features/redisstore", ours: []string{"features"}},
+	{packages: "contact", ours: []string{"decision", "guardrail"}},
+	{packages: "contact/contacttest", ours: []string{"decision", "guardrail"}},
+	{packages: "features/redisstore", ours: []string{"decision", "features", "guardrail"}}, // decision: what a decision asks of a user
 	{packages: "features/embedded", ours: []string{"decision", "features", "eventlog"}}, // decision: the log's durabilities
 	{packages: "features/storetest", ours: []string{"features"}},
 
