@@ -127,6 +127,7 @@ func TestCheckCases(t *testing.T) {
 		"no such feature":      {"  - {name: x, user: {age: 1}, expect: denied}\n", exitFailed, "page.yaml:6:22: cases[0].user.age is not declared under features.user"},
 		"no such loop":         {"  - {name: x, loop: pag, expect: denied}\n", exitFailed, "loop pag is not right, or not there"},
 		"of another type":      {"  - {name: x, context: {device: 1}, expect: denied}\n", exitFailed, "page.yaml:6:33: cases[0].context.device"},
+		"no contact policy":    {"  - {name: x, suppressed: [email], expect: denied}\n", exitFailed, "cases[0].suppressed has no meaning: the loop has no contact policy"},
 		"by what is expected":  {"  - {name: x, expect: permitted, by: cheap}\n", exitFailed, "has no meaning with expect permitted"},
 	} {
 		t.Run(name, func(t *testing.T) {
