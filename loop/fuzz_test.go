@@ -34,7 +34,8 @@ func FuzzCompile(f *testing.F) {
 	f.Add(smallest)
 	f.Add(everything)
 	f.Add(bundled)
-	f.Add(strings.Replace(bundled, "actions: [{id: a}]", "actions: catalogue", 1) + "-- catalogue.ndjson --\n{\"id\":\"a\"}\n")
+	live := strings.Replace(bundled, "actions: [{id: a}]", "actions: catalogue", 1)
+	f.Add(string(must(loop.WithCatalogue([]byte(live), []byte("{\"id\":\"a\",\"features\":{\"x\":[1,2]}}\n")))))
 	for _, c := range strings.Split(readFile(f, "testdata/problems.txt"), "\n=== ")[1:] {
 		_, body, _ := strings.Cut(c, "\n")
 		text, _, _ := strings.Cut(body, "---problems\n")
