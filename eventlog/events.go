@@ -20,6 +20,7 @@ type Events struct {
 	index eventIndex
 	seed  maphash.Seed
 	key   func(loop, eventID string) uint64
+	chain chain
 }
 
 var _ decision.Recorder = (*Events)(nil)
@@ -61,6 +62,8 @@ func (e *Events) rebuild(ctx context.Context) error {
 		}
 		if loop, eventID, ok := eventIn(b); ok {
 			e.index.add(e.key(string(loop), string(eventID)), pos)
+		} else if err := e.chain.resume(b); err != nil {
+			return fmt.Errorf("position %d: %w", pos, err)
 		}
 	}
 }
@@ -102,6 +105,9 @@ func certainlyAbsent(err error) bool {
 func (e *Events) Append(ctx context.Context, r *logv1.Record, d decision.Durability) (Position, error) {
 	if err := e.check(r); err != nil {
 		return 0, err
+	}
+	if chained(r) {
+		return e.appendChained(ctx, r, d)
 	}
 	return e.append(ctx, r, d)
 }

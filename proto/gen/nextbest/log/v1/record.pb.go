@@ -37,7 +37,12 @@ type Record struct {
 	//	*Record_Cut
 	//	*Record_Publish
 	//	*Record_Challenge
-	Body          isRecord_Body `protobuf_oneof:"body"`
+	//	*Record_Admin
+	Body isRecord_Body `protobuf_oneof:"body"`
+	// Of administrative records (loop_change, publish, challenge, admin): their number in the chain, from 1, and
+	// SHA-256(the link before ‖ this record's bytes without the link). The link before the first is 32 zero bytes.
+	ChainNumber   uint64 `protobuf:"varint,10,opt,name=chain_number,json=chainNumber,proto3" json:"chain_number,omitempty"`
+	ChainLink     []byte `protobuf:"bytes,11,opt,name=chain_link,json=chainLink,proto3" json:"chain_link,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -149,6 +154,29 @@ func (x *Record) GetChallenge() *Challenge {
 	return nil
 }
 
+func (x *Record) GetAdmin() *Admin {
+	if x != nil {
+		if x, ok := x.Body.(*Record_Admin); ok {
+			return x.Admin
+		}
+	}
+	return nil
+}
+
+func (x *Record) GetChainNumber() uint64 {
+	if x != nil {
+		return x.ChainNumber
+	}
+	return 0
+}
+
+func (x *Record) GetChainLink() []byte {
+	if x != nil {
+		return x.ChainLink
+	}
+	return nil
+}
+
 type isRecord_Body interface {
 	isRecord_Body()
 }
@@ -181,6 +209,10 @@ type Record_Challenge struct {
 	Challenge *Challenge `protobuf:"bytes,8,opt,name=challenge,proto3,oneof"`
 }
 
+type Record_Admin struct {
+	Admin *Admin `protobuf:"bytes,9,opt,name=admin,proto3,oneof"`
+}
+
 func (*Record_Decision) isRecord_Body() {}
 
 func (*Record_Activation) isRecord_Body() {}
@@ -194,6 +226,101 @@ func (*Record_Cut) isRecord_Body() {}
 func (*Record_Publish) isRecord_Body() {}
 
 func (*Record_Challenge) isRecord_Body() {}
+
+func (*Record_Admin) isRecord_Body() {}
+
+// Admin is a change that somebody made, or a judgement that somebody gave, beside loop files and models.
+type Admin struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`       // what was done, as in kill.set
+	Actor         string                 `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`     // who did it
+	Loop          string                 `protobuf:"bytes,3,opt,name=loop,proto3" json:"loop,omitempty"`       // "" where it is about none, or all
+	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"` // what it was done to: an action, a user, an event
+	Reason        string                 `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`   // in the actor's words
+	Before        []byte                 `protobuf:"bytes,6,opt,name=before,proto3" json:"before,omitempty"`   // JSON; empty where there was nothing
+	After         []byte                 `protobuf:"bytes,7,opt,name=after,proto3" json:"after,omitempty"`     // JSON; empty where there is nothing any more
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Admin) Reset() {
+	*x = Admin{}
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Admin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Admin) ProtoMessage() {}
+
+func (x *Admin) ProtoReflect() protoreflect.Message {
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Admin.ProtoReflect.Descriptor instead.
+func (*Admin) Descriptor() ([]byte, []int) {
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Admin) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Admin) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *Admin) GetLoop() string {
+	if x != nil {
+		return x.Loop
+	}
+	return ""
+}
+
+func (x *Admin) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Admin) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Admin) GetBefore() []byte {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *Admin) GetAfter() []byte {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
 
 // Feature is one named value. Exactly one of the kinds is set.
 type Feature struct {
@@ -213,7 +340,7 @@ type Feature struct {
 
 func (x *Feature) Reset() {
 	*x = Feature{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[1]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -225,7 +352,7 @@ func (x *Feature) String() string {
 func (*Feature) ProtoMessage() {}
 
 func (x *Feature) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[1]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -238,7 +365,7 @@ func (x *Feature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Feature.ProtoReflect.Descriptor instead.
 func (*Feature) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{1}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Feature) GetName() string {
@@ -343,7 +470,7 @@ type Numbers struct {
 
 func (x *Numbers) Reset() {
 	*x = Numbers{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[2]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -355,7 +482,7 @@ func (x *Numbers) String() string {
 func (*Numbers) ProtoMessage() {}
 
 func (x *Numbers) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[2]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -368,7 +495,7 @@ func (x *Numbers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Numbers.ProtoReflect.Descriptor instead.
 func (*Numbers) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{2}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Numbers) GetValues() []float64 {
@@ -387,7 +514,7 @@ type Texts struct {
 
 func (x *Texts) Reset() {
 	*x = Texts{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[3]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -399,7 +526,7 @@ func (x *Texts) String() string {
 func (*Texts) ProtoMessage() {}
 
 func (x *Texts) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[3]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -412,7 +539,7 @@ func (x *Texts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Texts.ProtoReflect.Descriptor instead.
 func (*Texts) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{3}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Texts) GetValues() []string {
@@ -432,7 +559,7 @@ type Action struct {
 
 func (x *Action) Reset() {
 	*x = Action{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[4]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -444,7 +571,7 @@ func (x *Action) String() string {
 func (*Action) ProtoMessage() {}
 
 func (x *Action) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[4]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -457,7 +584,7 @@ func (x *Action) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Action.ProtoReflect.Descriptor instead.
 func (*Action) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{4}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Action) GetId() string {
@@ -485,7 +612,7 @@ type Excluded struct {
 
 func (x *Excluded) Reset() {
 	*x = Excluded{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[5]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -497,7 +624,7 @@ func (x *Excluded) String() string {
 func (*Excluded) ProtoMessage() {}
 
 func (x *Excluded) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[5]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -510,7 +637,7 @@ func (x *Excluded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Excluded.ProtoReflect.Descriptor instead.
 func (*Excluded) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{5}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Excluded) GetAction() uint32 {
@@ -556,7 +683,7 @@ type Slot struct {
 
 func (x *Slot) Reset() {
 	*x = Slot{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[6]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -568,7 +695,7 @@ func (x *Slot) String() string {
 func (*Slot) ProtoMessage() {}
 
 func (x *Slot) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[6]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -581,7 +708,7 @@ func (x *Slot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Slot.ProtoReflect.Descriptor instead.
 func (*Slot) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{6}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Slot) GetId() string {
@@ -698,7 +825,7 @@ type Contact struct {
 
 func (x *Contact) Reset() {
 	*x = Contact{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[7]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -710,7 +837,7 @@ func (x *Contact) String() string {
 func (*Contact) ProtoMessage() {}
 
 func (x *Contact) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[7]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -723,7 +850,7 @@ func (x *Contact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Contact.ProtoReflect.Descriptor instead.
 func (*Contact) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{7}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Contact) GetTimeUnixMillis() int64 {
@@ -787,7 +914,7 @@ type Contacts struct {
 
 func (x *Contacts) Reset() {
 	*x = Contacts{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[8]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -799,7 +926,7 @@ func (x *Contacts) String() string {
 func (*Contacts) ProtoMessage() {}
 
 func (x *Contacts) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[8]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -812,7 +939,7 @@ func (x *Contacts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Contacts.ProtoReflect.Descriptor instead.
 func (*Contacts) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{8}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Contacts) GetKnown() bool {
@@ -874,7 +1001,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[9]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -886,7 +1013,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[9]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -899,7 +1026,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{9}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Decision) GetLoop() string {
@@ -1095,7 +1222,7 @@ type Defaulted struct {
 
 func (x *Defaulted) Reset() {
 	*x = Defaulted{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[10]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1107,7 +1234,7 @@ func (x *Defaulted) String() string {
 func (*Defaulted) ProtoMessage() {}
 
 func (x *Defaulted) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[10]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1120,7 +1247,7 @@ func (x *Defaulted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Defaulted.ProtoReflect.Descriptor instead.
 func (*Defaulted) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{10}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Defaulted) GetName() string {
@@ -1147,7 +1274,7 @@ type Activation struct {
 
 func (x *Activation) Reset() {
 	*x = Activation{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[11]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1159,7 +1286,7 @@ func (x *Activation) String() string {
 func (*Activation) ProtoMessage() {}
 
 func (x *Activation) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[11]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1172,7 +1299,7 @@ func (x *Activation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Activation.ProtoReflect.Descriptor instead.
 func (*Activation) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{11}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Activation) GetLoop() string {
@@ -1204,7 +1331,7 @@ type Reward struct {
 
 func (x *Reward) Reset() {
 	*x = Reward{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[12]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1216,7 +1343,7 @@ func (x *Reward) String() string {
 func (*Reward) ProtoMessage() {}
 
 func (x *Reward) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[12]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1229,7 +1356,7 @@ func (x *Reward) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reward.ProtoReflect.Descriptor instead.
 func (*Reward) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{12}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Reward) GetLoop() string {
@@ -1295,7 +1422,7 @@ type LoopChange struct {
 
 func (x *LoopChange) Reset() {
 	*x = LoopChange{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[13]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1307,7 +1434,7 @@ func (x *LoopChange) String() string {
 func (*LoopChange) ProtoMessage() {}
 
 func (x *LoopChange) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[13]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1320,7 +1447,7 @@ func (x *LoopChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoopChange.ProtoReflect.Descriptor instead.
 func (*LoopChange) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{13}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *LoopChange) GetLoop() string {
@@ -1379,7 +1506,7 @@ type Promotion struct {
 
 func (x *Promotion) Reset() {
 	*x = Promotion{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[14]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1391,7 +1518,7 @@ func (x *Promotion) String() string {
 func (*Promotion) ProtoMessage() {}
 
 func (x *Promotion) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[14]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1404,7 +1531,7 @@ func (x *Promotion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Promotion.ProtoReflect.Descriptor instead.
 func (*Promotion) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{14}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Promotion) GetChallenger() string {
@@ -1498,7 +1625,7 @@ type Challenge struct {
 
 func (x *Challenge) Reset() {
 	*x = Challenge{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[15]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1510,7 +1637,7 @@ func (x *Challenge) String() string {
 func (*Challenge) ProtoMessage() {}
 
 func (x *Challenge) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[15]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1523,7 +1650,7 @@ func (x *Challenge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Challenge.ProtoReflect.Descriptor instead.
 func (*Challenge) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{15}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Challenge) GetLoop() string {
@@ -1573,7 +1700,7 @@ type Cut struct {
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[16]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1585,7 +1712,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[16]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1598,7 +1725,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{16}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Cut) GetLoop() string {
@@ -1630,7 +1757,7 @@ type Publish struct {
 
 func (x *Publish) Reset() {
 	*x = Publish{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[17]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1642,7 +1769,7 @@ func (x *Publish) String() string {
 func (*Publish) ProtoMessage() {}
 
 func (x *Publish) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[17]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1655,7 +1782,7 @@ func (x *Publish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publish.ProtoReflect.Descriptor instead.
 func (*Publish) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{17}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Publish) GetLoop() string {
@@ -1704,7 +1831,7 @@ var File_nextbest_log_v1_record_proto protoreflect.FileDescriptor
 
 const file_nextbest_log_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x1cnextbest/log/v1/record.proto\x12\x0fnextbest.log.v1\"\xbf\x03\n" +
+	"\x1cnextbest/log/v1/record.proto\x12\x0fnextbest.log.v1\"\xb1\x04\n" +
 	"\x06Record\x12&\n" +
 	"\x0ftime_unix_nanos\x18\x01 \x01(\x03R\rtimeUnixNanos\x127\n" +
 	"\bdecision\x18\x02 \x01(\v2\x19.nextbest.log.v1.DecisionH\x00R\bdecision\x12=\n" +
@@ -1716,8 +1843,21 @@ const file_nextbest_log_v1_record_proto_rawDesc = "" +
 	"loopChange\x12(\n" +
 	"\x03cut\x18\x06 \x01(\v2\x14.nextbest.log.v1.CutH\x00R\x03cut\x124\n" +
 	"\apublish\x18\a \x01(\v2\x18.nextbest.log.v1.PublishH\x00R\apublish\x12:\n" +
-	"\tchallenge\x18\b \x01(\v2\x1a.nextbest.log.v1.ChallengeH\x00R\tchallengeB\x06\n" +
-	"\x04body\"\xd2\x01\n" +
+	"\tchallenge\x18\b \x01(\v2\x1a.nextbest.log.v1.ChallengeH\x00R\tchallenge\x12.\n" +
+	"\x05admin\x18\t \x01(\v2\x16.nextbest.log.v1.AdminH\x00R\x05admin\x12!\n" +
+	"\fchain_number\x18\n" +
+	" \x01(\x04R\vchainNumber\x12\x1d\n" +
+	"\n" +
+	"chain_link\x18\v \x01(\fR\tchainLinkB\x06\n" +
+	"\x04body\"\xa5\x01\n" +
+	"\x05Admin\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05actor\x18\x02 \x01(\tR\x05actor\x12\x12\n" +
+	"\x04loop\x18\x03 \x01(\tR\x04loop\x12\x18\n" +
+	"\asubject\x18\x04 \x01(\tR\asubject\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06before\x18\x06 \x01(\fR\x06before\x12\x14\n" +
+	"\x05after\x18\a \x01(\fR\x05after\"\xd2\x01\n" +
 	"\aFeature\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\x06number\x18\x02 \x01(\x01H\x00R\x06number\x12\x14\n" +
@@ -1866,52 +2006,54 @@ func file_nextbest_log_v1_record_proto_rawDescGZIP() []byte {
 	return file_nextbest_log_v1_record_proto_rawDescData
 }
 
-var file_nextbest_log_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_nextbest_log_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_nextbest_log_v1_record_proto_goTypes = []any{
 	(*Record)(nil),     // 0: nextbest.log.v1.Record
-	(*Feature)(nil),    // 1: nextbest.log.v1.Feature
-	(*Numbers)(nil),    // 2: nextbest.log.v1.Numbers
-	(*Texts)(nil),      // 3: nextbest.log.v1.Texts
-	(*Action)(nil),     // 4: nextbest.log.v1.Action
-	(*Excluded)(nil),   // 5: nextbest.log.v1.Excluded
-	(*Slot)(nil),       // 6: nextbest.log.v1.Slot
-	(*Contact)(nil),    // 7: nextbest.log.v1.Contact
-	(*Contacts)(nil),   // 8: nextbest.log.v1.Contacts
-	(*Decision)(nil),   // 9: nextbest.log.v1.Decision
-	(*Defaulted)(nil),  // 10: nextbest.log.v1.Defaulted
-	(*Activation)(nil), // 11: nextbest.log.v1.Activation
-	(*Reward)(nil),     // 12: nextbest.log.v1.Reward
-	(*LoopChange)(nil), // 13: nextbest.log.v1.LoopChange
-	(*Promotion)(nil),  // 14: nextbest.log.v1.Promotion
-	(*Challenge)(nil),  // 15: nextbest.log.v1.Challenge
-	(*Cut)(nil),        // 16: nextbest.log.v1.Cut
-	(*Publish)(nil),    // 17: nextbest.log.v1.Publish
+	(*Admin)(nil),      // 1: nextbest.log.v1.Admin
+	(*Feature)(nil),    // 2: nextbest.log.v1.Feature
+	(*Numbers)(nil),    // 3: nextbest.log.v1.Numbers
+	(*Texts)(nil),      // 4: nextbest.log.v1.Texts
+	(*Action)(nil),     // 5: nextbest.log.v1.Action
+	(*Excluded)(nil),   // 6: nextbest.log.v1.Excluded
+	(*Slot)(nil),       // 7: nextbest.log.v1.Slot
+	(*Contact)(nil),    // 8: nextbest.log.v1.Contact
+	(*Contacts)(nil),   // 9: nextbest.log.v1.Contacts
+	(*Decision)(nil),   // 10: nextbest.log.v1.Decision
+	(*Defaulted)(nil),  // 11: nextbest.log.v1.Defaulted
+	(*Activation)(nil), // 12: nextbest.log.v1.Activation
+	(*Reward)(nil),     // 13: nextbest.log.v1.Reward
+	(*LoopChange)(nil), // 14: nextbest.log.v1.LoopChange
+	(*Promotion)(nil),  // 15: nextbest.log.v1.Promotion
+	(*Challenge)(nil),  // 16: nextbest.log.v1.Challenge
+	(*Cut)(nil),        // 17: nextbest.log.v1.Cut
+	(*Publish)(nil),    // 18: nextbest.log.v1.Publish
 }
 var file_nextbest_log_v1_record_proto_depIdxs = []int32{
-	9,  // 0: nextbest.log.v1.Record.decision:type_name -> nextbest.log.v1.Decision
-	11, // 1: nextbest.log.v1.Record.activation:type_name -> nextbest.log.v1.Activation
-	12, // 2: nextbest.log.v1.Record.reward:type_name -> nextbest.log.v1.Reward
-	13, // 3: nextbest.log.v1.Record.loop_change:type_name -> nextbest.log.v1.LoopChange
-	16, // 4: nextbest.log.v1.Record.cut:type_name -> nextbest.log.v1.Cut
-	17, // 5: nextbest.log.v1.Record.publish:type_name -> nextbest.log.v1.Publish
-	15, // 6: nextbest.log.v1.Record.challenge:type_name -> nextbest.log.v1.Challenge
-	2,  // 7: nextbest.log.v1.Feature.numbers:type_name -> nextbest.log.v1.Numbers
-	3,  // 8: nextbest.log.v1.Feature.texts:type_name -> nextbest.log.v1.Texts
-	1,  // 9: nextbest.log.v1.Action.features:type_name -> nextbest.log.v1.Feature
-	5,  // 10: nextbest.log.v1.Slot.excluded:type_name -> nextbest.log.v1.Excluded
-	7,  // 11: nextbest.log.v1.Contacts.recent:type_name -> nextbest.log.v1.Contact
-	1,  // 12: nextbest.log.v1.Decision.context:type_name -> nextbest.log.v1.Feature
-	1,  // 13: nextbest.log.v1.Decision.user_features:type_name -> nextbest.log.v1.Feature
-	10, // 14: nextbest.log.v1.Decision.defaulted:type_name -> nextbest.log.v1.Defaulted
-	4,  // 15: nextbest.log.v1.Decision.actions:type_name -> nextbest.log.v1.Action
-	6,  // 16: nextbest.log.v1.Decision.slots:type_name -> nextbest.log.v1.Slot
-	8,  // 17: nextbest.log.v1.Decision.contacts:type_name -> nextbest.log.v1.Contacts
-	14, // 18: nextbest.log.v1.LoopChange.promotion:type_name -> nextbest.log.v1.Promotion
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	10, // 0: nextbest.log.v1.Record.decision:type_name -> nextbest.log.v1.Decision
+	12, // 1: nextbest.log.v1.Record.activation:type_name -> nextbest.log.v1.Activation
+	13, // 2: nextbest.log.v1.Record.reward:type_name -> nextbest.log.v1.Reward
+	14, // 3: nextbest.log.v1.Record.loop_change:type_name -> nextbest.log.v1.LoopChange
+	17, // 4: nextbest.log.v1.Record.cut:type_name -> nextbest.log.v1.Cut
+	18, // 5: nextbest.log.v1.Record.publish:type_name -> nextbest.log.v1.Publish
+	16, // 6: nextbest.log.v1.Record.challenge:type_name -> nextbest.log.v1.Challenge
+	1,  // 7: nextbest.log.v1.Record.admin:type_name -> nextbest.log.v1.Admin
+	3,  // 8: nextbest.log.v1.Feature.numbers:type_name -> nextbest.log.v1.Numbers
+	4,  // 9: nextbest.log.v1.Feature.texts:type_name -> nextbest.log.v1.Texts
+	2,  // 10: nextbest.log.v1.Action.features:type_name -> nextbest.log.v1.Feature
+	6,  // 11: nextbest.log.v1.Slot.excluded:type_name -> nextbest.log.v1.Excluded
+	8,  // 12: nextbest.log.v1.Contacts.recent:type_name -> nextbest.log.v1.Contact
+	2,  // 13: nextbest.log.v1.Decision.context:type_name -> nextbest.log.v1.Feature
+	2,  // 14: nextbest.log.v1.Decision.user_features:type_name -> nextbest.log.v1.Feature
+	11, // 15: nextbest.log.v1.Decision.defaulted:type_name -> nextbest.log.v1.Defaulted
+	5,  // 16: nextbest.log.v1.Decision.actions:type_name -> nextbest.log.v1.Action
+	7,  // 17: nextbest.log.v1.Decision.slots:type_name -> nextbest.log.v1.Slot
+	9,  // 18: nextbest.log.v1.Decision.contacts:type_name -> nextbest.log.v1.Contacts
+	15, // 19: nextbest.log.v1.LoopChange.promotion:type_name -> nextbest.log.v1.Promotion
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_nextbest_log_v1_record_proto_init() }
@@ -1927,8 +2069,9 @@ func file_nextbest_log_v1_record_proto_init() {
 		(*Record_Cut)(nil),
 		(*Record_Publish)(nil),
 		(*Record_Challenge)(nil),
+		(*Record_Admin)(nil),
 	}
-	file_nextbest_log_v1_record_proto_msgTypes[1].OneofWrappers = []any{
+	file_nextbest_log_v1_record_proto_msgTypes[2].OneofWrappers = []any{
 		(*Feature_Number)(nil),
 		(*Feature_Text)(nil),
 		(*Feature_Flag)(nil),
@@ -1941,7 +2084,7 @@ func file_nextbest_log_v1_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nextbest_log_v1_record_proto_rawDesc), len(file_nextbest_log_v1_record_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
