@@ -9,8 +9,9 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-// MaxBundleSize is the size above which a loop file with everything that it includes is refused: the catalogue may be large.
-const MaxBundleSize = 16 << 20
+// MaxBundleSize is the size above which a loop file with everything that it includes is refused. The catalogue may be large,
+// and the whole must fit into one record of the log, of 16 MiB with what else is in it.
+const MaxBundleSize = 16<<20 - 64<<10
 
 // cataloguePart is the file of a bundle that holds the actions that are live, put there by whoever has the catalogue.
 const cataloguePart = "catalogue.ndjson"

@@ -5,7 +5,7 @@ import "github.com/nextbest/nextbest/learn"
 // CompileCandidate compiles a file that might take the place of a loop's own, and may be called anything. Errors are those
 // of CompileFile.
 func CompileCandidate(loop, path string) (*learn.Definition, error) {
-	s := find(path)
+	s := find(path, nil)
 	return s.compile(loop)
 }
 

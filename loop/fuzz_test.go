@@ -11,11 +11,31 @@ import (
 	"github.com/nextbest/nextbest/loop"
 )
 
+// bundled is a loop with all that it can include.
+const bundled = `version: 1
+name: t
+actions: [{id: a}]
+guardrails: [{include: a}, {name: b, kind: eligibility, forbid: time.hour > 20}]
+contact: {caps: [{name: c, limit: 1, window: 1d}]}
+brand: acme
+-- brands/acme.yaml --
+version: 1
+name: acme
+tones: [plain]
+banned_claims: [{pattern: "(?i)cheap"}]
+-- guardrails/a.yaml --
+version: 1
+guardrails: [{name: a, kind: suitability, require: "!brand.banned(action.text)"}]
+`
+
 // FuzzCompile: whatever the bytes, Compile gives either problems with places in the file, or a definition that holds
 // everything that the rest of the program takes for granted.
 func FuzzCompile(f *testing.F) {
 	f.Add(smallest)
 	f.Add(everything)
+	f.Add(bundled)
+	live := strings.Replace(bundled, "actions: [{id: a}]", "actions: catalogue", 1)
+	f.Add(string(must(loop.WithCatalogue([]byte(live), []byte("{\"id\":\"a\",\"features\":{\"x\":[1,2]}}\n")))))
 	for _, c := range strings.Split(readFile(f, "testdata/problems.txt"), "\n=== ")[1:] {
 		_, body, _ := strings.Cut(c, "\n")
 		text, _, _ := strings.Cut(body, "---problems\n")

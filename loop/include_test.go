@@ -166,11 +166,11 @@ func TestSizesOfBundles(t *testing.T) {
 	}
 	write(t, filepath.Join(dir, "t.yaml"), "version: 1\nname: t\nactions: from_request\nguardrails:\n"+includes)
 	_, err = loop.CompileFile(filepath.Join(dir, "t.yaml"))
-	if err == nil || !strings.Contains(err.Error(), "t.yaml:20:14: guardrails[15].include: a loop file and all that it includes have at most 16777216 bytes") {
+	if err == nil || !strings.Contains(err.Error(), "t.yaml:20:14: guardrails[15].include: a loop file and all that it includes have at most 16711680 bytes") {
 		t.Errorf("a bundle above the cap: %v", err)
 	}
 	huge := []byte(smallest + "# " + strings.Repeat("x", 100) + "\n-- catalogue.ndjson --\n" + strings.Repeat("{}\n", loop.MaxBundleSize/3))
-	if _, err := loop.Compile("t.yaml", huge); err == nil || !strings.Contains(err.Error(), "at most 16777216 are allowed") {
+	if _, err := loop.Compile("t.yaml", huge); err == nil || !strings.Contains(err.Error(), "at most 16711680 are allowed") {
 		t.Errorf("a huge bundle: %v", err)
 	}
 }

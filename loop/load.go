@@ -20,7 +20,7 @@ const ChallengerFolder = "challengers"
 // them an error that says what is wrong with the others. Hidden entries are not loop files: the directories that
 // Kubernetes swaps under ..data are reached through the visible links to their files.
 func Load(dir string) ([]*learn.Definition, error) {
-	files, err := sources(dir)
+	files, err := sources(dir, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func Load(dir string) ([]*learn.Definition, error) {
 
 // LoadEach compiles every loop file of a directory and returns what Watch would tell of each, ordered by the files' names.
 func LoadEach(dir string) ([]Change, error) {
-	files, err := sources(dir)
+	files, err := sources(dir, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -53,19 +53,19 @@ func LoadEach(dir string) ([]Change, error) {
 
 // CompileFile compiles the loop file at a path, with what it includes. The error is Problems, also when the file cannot be read.
 func CompileFile(path string) (*learn.Definition, error) {
-	s := find(path)
+	s := find(path, nil)
 	return s.compile("")
 }
 
-// find reads a file and what it includes, or says in the source why it cannot be read.
-func find(path string) source {
+// find reads a file and what it includes, or says in the source why it cannot be read. known may be nil.
+func find(path string, known *known) source {
 	name, _ := loopName(filepath.Base(path))
 	s := source{name: name, path: path}
 	if s.bytes, s.err = read(path); s.err != nil {
 		s.err = Problems{{File: path, Line: 1, Column: 1, Message: s.err.Error()}}
 		return s
 	}
-	s.pack()
+	s.pack(known)
 	return s
 }
 
@@ -88,8 +88,8 @@ func (s *source) compile(loop string) (*learn.Definition, error) {
 	return c.compile(s.bytes)
 }
 
-// sources reads a directory's loop files, one source per loop, ordered by name.
-func sources(dir string) ([]source, error) {
+// sources reads a directory's loop files, one source per loop, ordered by name. known may be nil.
+func sources(dir string, known *known) ([]source, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("read loop files: %w", err)
@@ -103,7 +103,7 @@ func sources(dir string) ([]source, error) {
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
 			continue
 		}
-		found = append(found, find(path))
+		found = append(found, find(path, known))
 	}
 	slices.SortStableFunc(found, byName)
 	return single(found), nil

@@ -60,6 +60,7 @@ type watcher struct {
 	tracker  *tracker
 	onChange func(Change)
 	options  WatchOptions
+	known    known
 	fs       *fsnotify.Watcher // nil when the system has none to give
 	trouble  string            // why the directory cannot be read, as last told
 	deaf     string            // why changes are not notified, as last told
@@ -150,7 +151,8 @@ func (w *watcher) channels() (<-chan fsnotify.Event, <-chan error) {
 // look reads the directory, tells what can be told, and reports whether to look again.
 func (w *watcher) look() (again bool) {
 	w.notifyFolders()
-	found, err := sources(w.dir)
+	w.known.next()
+	found, err := sources(w.dir, &w.known)
 	if err != nil {
 		if w.trouble != err.Error() {
 			w.trouble = err.Error()

@@ -62,6 +62,7 @@ type catalogue struct {
 // Report is what Against found.
 type Report struct {
 	Loop string `json:"loop"`
+	File string `json:"file,omitempty"` // the new file; for the caller to say
 	// Decisions is how many there were, First and Last when. Slots counts their slots: all that follows is of slots.
 	Decisions uint64    `json:"decisions"`
 	First     time.Time `json:"first,omitzero"`

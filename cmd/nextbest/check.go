@@ -35,7 +35,8 @@ what every rule says and which values it read; --min-coverage asks that so much 
 they object) is seen in some case.
 
 With --against it holds the decisions of a data directory's log against the loop files: what their guardrails would have
-excluded, by rule, and whether the log could still answer what the loop would have earned. It may run beside the service.`,
+excluded, by rule, and whether the log could still answer what the loop would have earned; without a file, against those of
+the directory that 'nextbest serve' reads. It may run beside the service.`,
 		Example: `  nextbest check loops
   nextbest check loops/*.yaml
   nextbest check --loop homepage candidate.yaml
@@ -56,7 +57,7 @@ excluded, by rule, and whether the log could still answer what the loop would ha
 				return nil
 			case schema && (len(args) > 0 || candidateOf != "" || against != ""):
 				return errors.New("--schema takes no loop files, no --loop and no --against")
-			case !schema && len(args) == 0:
+			case !schema && against == "" && len(args) == 0:
 				return errors.New("name at least one loop file, as in: nextbest check loops/*.yaml")
 			}
 			return nil
@@ -67,6 +68,9 @@ excluded, by rule, and whether the log could still answer what the loop would ha
 			}
 			if len(cases.files) > 0 {
 				return checkCases(&cases, cmd.OutOrStdout(), asJSON)
+			}
+			if against != "" && len(args) == 0 {
+				args = []string{envOr("LOOPS_DIR", "loops")}
 			}
 			report := checkFiles(args, candidateOf)
 			if report.OK && against != "" {

@@ -45,7 +45,7 @@ func checkAgainst(ctx context.Context, data string, definitions []*learn.Definit
 // held is one loop of the log: the file in force, and what its decisions are held against.
 type held struct {
 	was     *decision.Loop // nil where the log does not have it, or this version can not compile it
-	against *preflight.Against
+	against []*preflight.Against
 }
 
 func holdAgainst(ctx context.Context, data string, definitions []*learn.Definition, progress io.Writer) ([]preflight.Report, error) {
@@ -59,23 +59,37 @@ func holdAgainst(ctx context.Context, data string, definitions []*learn.Definiti
 	}
 	defer log.Close() //nolint:errcheck // It was only read.
 	loops := make(map[string]*held, len(definitions))
-	for _, d := range definitions {
-		against, err := preflight.NewAgainst(d.Loop)
-		if err != nil {
+	all := make([]*preflight.Against, len(definitions)) // a loop and its challengers have one name
+	for i, d := range definitions {
+		if all[i], err = preflight.NewAgainst(d.Loop); err != nil {
 			return nil, err
 		}
-		loops[d.Loop.Name] = &held{against: against}
+		if loops[d.Loop.Name] == nil {
+			loops[d.Loop.Name] = &held{}
+		}
+		h := loops[d.Loop.Name]
+		h.against = append(h.against, all[i])
 	}
 	others := make(map[string]struct{})
 	if err := eachOf(ctx, log, progress, loops, others); err != nil {
 		return nil, err
 	}
-	reports := make([]preflight.Report, len(definitions))
+	var reports []preflight.Report
+	var none []string
 	for i, d := range definitions {
-		if reports[i] = loops[d.Loop.Name].against.Report(); reports[i].Decisions == 0 {
-			return nil, fmt.Errorf("the log has no decisions of loop %q; it has loops %s", d.Loop.Name,
-				strings.Join(slices.Sorted(maps.Keys(others)), ", "))
+		if r := all[i].Report(); r.Decisions > 0 {
+			r.File = d.Path
+			reports = append(reports, r)
+		} else {
+			none = append(none, d.Loop.Name)
 		}
+	}
+	if len(reports) == 0 {
+		return nil, fmt.Errorf("the log has no decisions of %s; it has loops %s", strings.Join(none, ", "),
+			strings.Join(slices.Sorted(maps.Keys(others)), ", "))
+	}
+	if len(none) > 0 {
+		fmt.Fprintln(progress, "the log has no decisions of", strings.Join(none, ", "))
 	}
 	return reports, nil
 }
@@ -116,8 +130,10 @@ func eachOf(ctx context.Context, log *eventlog.Log, progress io.Writer, loops ma
 		}
 		if h := loops[d.GetLoop()]; h != nil {
 			if decided, err := eventlog.ToDecision(record); err == nil {
-				if err := h.against.Add(decided, h.was); err != nil {
-					return fmt.Errorf("position %d: %w", pos, err)
+				for _, against := range h.against {
+					if err := against.Add(decided, h.was); err != nil {
+						return fmt.Errorf("position %d: %w", pos, err)
+					}
 				}
 			}
 		}
@@ -126,7 +142,7 @@ func eachOf(ctx context.Context, log *eventlog.Log, progress io.Writer, loops ma
 }
 
 func printAgainst(out io.Writer, r *preflight.Report) error {
-	fmt.Fprintf(out, "%s: %d decisions from %s to %s", r.Loop, r.Decisions, r.First.Format("2006-01-02 15:04"), r.Last.Format("2006-01-02 15:04"))
+	fmt.Fprintf(out, "%s, held against %d decisions from %s to %s", r.File, r.Decisions, r.First.Format("2006-01-02 15:04"), r.Last.Format("2006-01-02 15:04"))
 	if r.Slots != r.Decisions {
 		fmt.Fprintf(out, ", with %d slots, which are counted below", r.Slots)
 	}

@@ -69,15 +69,19 @@ func TestCheckAgainstAService(t *testing.T) {
 	}
 
 	out, _, status := cli(t, "check", "--against", data, filepath.Join(next, "page.yaml"))
-	for _, want := range []string{"page: 300 decisions", "0 (0.00%) would have lost the action", "c would be permitted in 300 (100.00%)",
+	for _, want := range []string{"page.yaml, held against 300 decisions", "0 (0.00%) would have lost the action", "c would be permitted in 300 (100.00%)",
 		"33.33% of the new probability is on what could not be logged", "the log can NOT answer", "nothing is known about what they earn"} {
 		if status != exitDone || !strings.Contains(out, want) {
 			t.Errorf("exit %d; %q is not in\n%s", status, want, out)
 		}
 	}
 	deploy(t, next, "other.yaml", "version: 1\nname: other\nactions: from_request\n")
-	if _, errs, status := cli(t, "check", "--against", data, filepath.Join(next, "other.yaml")); status != exitFailed || !strings.Contains(errs, `no decisions of loop "other"; it has loops page`) {
+	if _, errs, status := cli(t, "check", "--against", data, filepath.Join(next, "other.yaml")); status != exitFailed || !strings.Contains(errs, "no decisions of other; it has loops page") {
 		t.Errorf("a loop that the log does not have: exit %d, %s", status, errs)
+	}
+	t.Setenv("LOOPS_DIR", next)
+	if out, errs, status := cli(t, "check", "--against", data); status != exitDone || !strings.Contains(out, "page.yaml, held against 300 decisions") || !strings.Contains(errs, "the log has no decisions of other") {
+		t.Errorf("the directory that is served: exit %d, %s%s", status, out, errs)
 	}
 }
 
@@ -127,6 +131,7 @@ func TestCheckCases(t *testing.T) {
 		"no such feature":      {"  - {name: x, user: {age: 1}, expect: denied}\n", exitFailed, "page.yaml:6:22: cases[0].user.age is not declared under features.user"},
 		"no such loop":         {"  - {name: x, loop: pag, expect: denied}\n", exitFailed, "loop pag is not right, or not there"},
 		"of another type":      {"  - {name: x, context: {device: 1}, expect: denied}\n", exitFailed, "page.yaml:6:33: cases[0].context.device"},
+		"no contact policy":    {"  - {name: x, suppressed: [email], expect: denied}\n", exitFailed, "cases[0].suppressed has no meaning: the loop has no contact policy"},
 		"by what is expected":  {"  - {name: x, expect: permitted, by: cheap}\n", exitFailed, "has no meaning with expect permitted"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -165,7 +170,7 @@ func TestCheckCoverage(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{{"--explain"}, {"--test", path, "a.yaml"}, {"--test", path, "--min-coverage", "101"}, {"--test", path, "--schema"},
-		{"--test", path, "--against", "data"}, {"--against", "data"}, {"--schema", "--against", "data"}} {
+		{"--test", path, "--against", "data"}, {"--schema", "--against", "data"}} {
 		if status, stdout, stderr := runCheck(t, args...); status != exitUsage || stdout != "" || stderr == "" {
 			t.Errorf("check %v: exit %d, printed %q and %q", args, status, stdout, stderr)
 		}

@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
+	"github.com/nextbest/nextbest/learn"
 	"github.com/nextbest/nextbest/loop"
 	"github.com/nextbest/nextbest/simulate"
 )
@@ -58,11 +58,11 @@ func (f *simulateFlags) readPolicy() (simulate.Policy, error) {
 
 // loopPolicy reads the policy that a loop file describes, with its estimator.
 func loopPolicy(path string) (simulate.Policy, error) {
-	file, err := os.ReadFile(path)
+	d, err := loop.CompileFile(path)
 	if err != nil {
 		return simulate.Policy{}, err
 	}
-	return compiledPolicy(path, file)
+	return policyOf(d), nil
 }
 
 func compiledPolicy(path string, file []byte) (simulate.Policy, error) {
@@ -70,5 +70,9 @@ func compiledPolicy(path string, file []byte) (simulate.Policy, error) {
 	if err != nil {
 		return simulate.Policy{}, err
 	}
-	return simulate.Policy{Name: d.Loop.Policy.String(), Exploration: d.Loop.Policy, NewEstimator: d.NewEstimator}, nil
+	return policyOf(d), nil
+}
+
+func policyOf(d *learn.Definition) simulate.Policy {
+	return simulate.Policy{Name: d.Loop.Policy.String(), Exploration: d.Loop.Policy, NewEstimator: d.NewEstimator}
 }
