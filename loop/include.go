@@ -284,7 +284,7 @@ func checkShared(dir, folder, base string) Shared {
 	path := filepath.Join(dir, folder, base)
 	switch b, err := readPart(c.path, part); {
 	case !includeName.MatchString(name), base != name+".yaml":
-		err := fmt.Sprint("the file cannot be included: its name must be NAME.yaml, with lower-case letters, digits, - and _, at most 63")
+		const err = "the file cannot be included: its name must be NAME.yaml, with lower-case letters, digits, - and _, at most 63"
 		return Shared{path, Problems{{File: path, Line: 1, Column: 1, Message: err}}}
 	case err != nil:
 		c.unread = map[string]error{part: err}

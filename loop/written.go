@@ -112,7 +112,7 @@ func blank(r rune) bool { return r == ' ' || r == '\n' || r == '\t' }
 func (c *compiler) placeWithin(n *node, line, column int) position {
 	places := c.placesOf(n)
 	i := 0
-	for _, r := range []rune(n.text) {
+	for _, r := range n.text {
 		if line <= 1 {
 			break
 		}
