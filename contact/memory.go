@@ -101,7 +101,7 @@ func (m *Memory) Restore(name string, c guardrail.Contact) {
 }
 
 // SetSuppressed makes the channels those that must not be used for a user.
-func (m *Memory) SetSuppressed(name string, channels []string) {
+func (m *Memory) SetSuppressed(_ context.Context, name string, channels []string) error {
 	s := m.shard(name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,17 +112,18 @@ func (m *Memory) SetSuppressed(name string, channels []string) {
 		slices.Sort(u.suppressed)
 	}
 	s.drop(name, u)
+	return nil
 }
 
 // Suppressed returns the channels that must not be used for a user, ordered.
-func (m *Memory) Suppressed(name string) []string {
+func (m *Memory) Suppressed(_ context.Context, name string) ([]string, error) {
 	s := m.shard(name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if u := s.users[name]; u != nil {
-		return u.suppressed
+		return u.suppressed, nil
 	}
-	return nil
+	return nil, nil
 }
 
 // Forget drops contacts that are older than any window, of all users.

@@ -15,9 +15,8 @@ import (
 // kept is a Source as the suite wants it.
 type kept struct{ *Source }
 
-func (k kept) SetSuppressed(_ context.Context, user string, channels []string) error {
-	k.Contacts.SetSuppressed(user, channels)
-	return nil
+func (k kept) SetSuppressed(ctx context.Context, user string, channels []string) error {
+	return k.Contacts.SetSuppressed(ctx, user, channels)
 }
 
 func TestMemory(t *testing.T) {

@@ -50,16 +50,21 @@ func (c *claim) holdBudgets(l *Loop, in *Input) {
 	if c.decider.Budgets == nil || len(l.Contact.Budgets) == 0 {
 		return
 	}
-	zone := l.Zone
-	if zone == nil {
-		zone = time.UTC
-	}
-	c.day = in.Time.In(zone).Format(time.DateOnly)
+	c.day = l.Day(in.Time)
 	for i := range l.Contact.Budgets {
 		c.budgets = append(c.budgets, l.Contact.Budgets[i].Name)
 	}
 	c.amounts = l.dearest(in)
 	in.Spent = c.decider.Budgets.Hold(c.loop, c.day, c.budgets, c.amounts)
+}
+
+// Day returns the date of a time where the loop is: what budgets are for.
+func (l *Loop) Day(at time.Time) string {
+	zone := l.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	return at.In(zone).Format(time.DateOnly)
 }
 
 // settle puts what was served in the place of what was held; nil: nothing was.
@@ -70,7 +75,7 @@ func (c *claim) settle(r *Record) {
 	var reached []guardrail.Contact
 	spent := make([]float64, len(c.budgets))
 	if r != nil {
-		reached, spent = contactsOf(r), spentOf(r, len(c.budgets))
+		reached, spent = ContactsOf(r), spentOf(r, len(c.budgets))
 	}
 	if c.held {
 		for i := range reached {

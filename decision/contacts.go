@@ -77,8 +77,8 @@ func (l *Loop) subject(in *Input, action int) guardrail.Subject {
 	return guardrail.Subject{ID: in.Actions[action].ID, Features: in.Actions[action].Features}
 }
 
-// contactsOf returns what a record's actions reached the user by.
-func contactsOf(r *Record) []guardrail.Contact {
+// ContactsOf returns what a record's actions reached the user by.
+func ContactsOf(r *Record) []guardrail.Contact {
 	var all []guardrail.Contact
 	for i := range r.Choices {
 		c := &r.Choices[i]

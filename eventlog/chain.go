@@ -34,6 +34,8 @@ type Head struct {
 type chain struct {
 	mu   sync.Mutex // held from before a record is linked until it is known whether it is in the log
 	head Head
+	// positions are those of the administrative records, so that the newest are found without reading the log.
+	positions []Position
 }
 
 // chained reports whether a record is one of those that are chained.
@@ -77,13 +79,22 @@ func withoutLink(b []byte) []byte {
 }
 
 // resume takes up the chain where a record leaves it.
-func (c *chain) resume(b []byte) error {
+func (c *chain) resume(pos Position, b []byte) {
 	r, err := Unmarshal(b)
-	if err != nil || len(r.GetChainLink()) != sha256.Size {
-		return nil // Damage is found elsewhere; records of older logs have no link.
+	if err != nil || !chained(r) {
+		return // Damage is found elsewhere.
 	}
-	c.head = Head{r.ChainNumber, Link(r.ChainLink)}
-	return nil
+	c.positions = append(c.positions, pos)
+	if len(r.ChainLink) == sha256.Size { // Records of older logs have none.
+		c.head = Head{r.ChainNumber, Link(r.ChainLink)}
+	}
+}
+
+// Administrative returns the positions of the administrative records, in order. Some of the first may be gone by retention.
+func (e *Events) Administrative() []Position {
+	e.chain.mu.Lock()
+	defer e.chain.mu.Unlock()
+	return e.chain.positions[:len(e.chain.positions):len(e.chain.positions)] // only ever appended to
 }
 
 // ChainHead returns the newest link.
@@ -112,8 +123,11 @@ func (e *Events) appendChained(ctx context.Context, r *logv1.Record, d decision.
 			e.chain.settle(e.log, next)
 		}()
 		return pos, err
-	case err == nil, errors.Is(err, ErrUnsynced): // then it is in the log
+	case err == nil:
 		e.chain.head = next
+		e.chain.positions = append(e.chain.positions, pos)
+	case errors.Is(err, ErrUnsynced): // It is in the log.
+		e.chain.settle(e.log, next)
 	}
 	e.chain.mu.Unlock()
 	return pos, err
@@ -141,6 +155,7 @@ func (c *chain) settle(l *Log, next Head) {
 		}
 		if r, err := Unmarshal(b); err == nil && bytes.Equal(r.GetChainLink(), next.Link[:]) {
 			c.head = next
+			c.positions = append(c.positions, pos-1)
 			return
 		}
 	}

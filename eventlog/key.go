@@ -93,3 +93,75 @@ func OfEvent(b []byte) bool {
 	_, _, ok := eventIn(b)
 	return ok
 }
+
+// DecisionIn returns the loop and event id of a decision's bytes, and false for other records.
+func DecisionIn(b []byte) (loop, eventID string, ok bool) {
+	if _, ok := bytesField(b, fieldDecision); !ok {
+		return "", "", false
+	}
+	l, e, ok := eventIn(b)
+	return string(l), string(e), ok
+}
+
+// Field numbers on the way to logv1.Slot.reached.
+const (
+	fieldSlots   = 14 // of logv1.Decision
+	fieldReached = 10 // of logv1.Slot
+)
+
+// ReachesSomebody reports whether a record's bytes are those of a decision that counts as a contact. It decodes no more than
+// it must: the whole log is gone through at a start.
+func ReachesSomebody(b []byte) bool {
+	body, ok := bytesField(b, fieldDecision)
+	for found := true; ok && found; {
+		var slot []byte
+		if slot, body, found = nextBytes(body, fieldSlots); found && hasField(slot, fieldReached) {
+			return true
+		}
+	}
+	return false
+}
+
+// bytesField returns the first field of a number that holds bytes.
+func bytesField(b []byte, number protowire.Number) ([]byte, bool) {
+	value, _, ok := nextBytes(b, number)
+	return value, ok
+}
+
+// nextBytes returns the next field of a number that holds bytes, and what comes behind it.
+func nextBytes(b []byte, number protowire.Number) (value, rest []byte, ok bool) {
+	for len(b) > 0 {
+		n, t, w := protowire.ConsumeTag(b)
+		if w < 0 {
+			return nil, nil, false
+		}
+		size := protowire.ConsumeFieldValue(n, t, b[w:])
+		if size < 0 {
+			return nil, nil, false
+		}
+		if n == number && t == protowire.BytesType {
+			value, _ := protowire.ConsumeBytes(b[w:])
+			return value, b[w+size:], true
+		}
+		b = b[w+size:]
+	}
+	return nil, nil, false
+}
+
+func hasField(b []byte, number protowire.Number) bool {
+	for len(b) > 0 {
+		n, t, w := protowire.ConsumeTag(b)
+		if w < 0 {
+			return false
+		}
+		if n == number {
+			return true
+		}
+		size := protowire.ConsumeFieldValue(n, t, b[w:])
+		if size < 0 {
+			return false
+		}
+		b = b[w+size:]
+	}
+	return false
+}

@@ -114,8 +114,11 @@ func byName(a, b source) int { return strings.Compare(a.name, b.name) }
 // loopName returns the name of the loop that a file defines, and whether it is a loop file by its name.
 func loopName(file string) (string, bool) {
 	ext := filepath.Ext(file)
-	return strings.TrimSuffix(file, ext), !strings.HasPrefix(file, ".") && (ext == ".yaml" || ext == ".yml")
+	return strings.TrimSuffix(file, ext), !strings.HasPrefix(file, ".") && file != killFile && (ext == ".yaml" || ext == ".yml")
 }
+
+// killFile is the file of the kill switch, which stands beside the loop files.
+const killFile = "kill.yaml"
 
 // single makes one source of the files that define the same loop: an error, as neither can be said to be meant.
 func single(found []source) []source {

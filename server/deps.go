@@ -75,6 +75,11 @@ type Deps struct {
 	Features    features.Store
 	Evaluations Evaluations
 	Reloads     Reloads
+	// What operators do; all of them or none.
+	Kills        Kills
+	Suppressions Suppressions
+	Audit        Audit
+	Reviews      Reviews
 	// Challengers may be nil: then no loop has any.
 	Challengers Challengers
 

@@ -11,9 +11,11 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/nextbest/nextbest/audit"
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/evaluate/jobs"
 	"github.com/nextbest/nextbest/eventlog"
+	"github.com/nextbest/nextbest/kill"
 )
 
 // errorDomain is the domain of every ErrorInfo of ours.
@@ -91,6 +93,10 @@ func classify(err error) *failure {
 		return &failure{reason: UnknownEvent, detail: err.Error(), cause: err}
 	case errors.Is(err, decision.ErrEventConflict):
 		return &failure{reason: EventConflict, detail: err.Error(), cause: err}
+	case errors.Is(err, kill.ErrNotKilled):
+		return &failure{reason: NotKilled, detail: err.Error(), cause: err}
+	case errors.Is(err, audit.ErrActor):
+		return invalidFields([]violation{{"actor", err.Error()}})
 	case errors.Is(err, decision.ErrNoAction):
 		return &failure{reason: NoAction, detail: err.Error(), cause: err}
 	case errors.Is(err, jobs.ErrNotFound):

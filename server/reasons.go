@@ -24,6 +24,7 @@ const (
 	UnknownEvaluation    Reason = "UNKNOWN_EVALUATION"
 	EventConflict        Reason = "EVENT_CONFLICT" // the event id was used for another request
 	NoAction             Reason = "NO_ACTION"      // no action is permitted, and the loop wants an error then
+	NotKilled            Reason = "NOT_KILLED"     // it is not switched off by an operator
 	UnknownChallenger    Reason = "UNKNOWN_CHALLENGER"
 	ChallengerBroken     Reason = "CHALLENGER_BROKEN"    // its file cannot be used; the place and the problem are in the text
 	NotProven            Reason = "NOT_PROVEN"           // the challenger is not proven to be better; the numbers are in the text
@@ -75,6 +76,8 @@ func (r Reason) meaning() meaning {
 		return meaning{codes.AlreadyExists, http.StatusConflict, "The event id was used for another request.", 0}
 	case NoAction:
 		return meaning{codes.FailedPrecondition, http.StatusConflict, "No action is permitted.", 0}
+	case NotKilled:
+		return meaning{codes.FailedPrecondition, http.StatusConflict, "It is not switched off.", 0}
 	case UnknownChallenger:
 		return meaning{codes.NotFound, http.StatusNotFound, "There is no such challenger.", 0}
 	case ChallengerBroken:

@@ -32,6 +32,7 @@ type serveOptions struct {
 	keepLog            time.Duration
 	server             server.Config
 	logJSON            bool
+	reviewShare        float64
 }
 
 func serveCommand() *cobra.Command {
@@ -65,6 +66,7 @@ goes on serving. What was learned is kept.`,
 	f.DurationVar(&o.keepLog, "keep-log", 0, "drop log segments whose records are all older, as in 2160h; open events' are kept. 0 keeps everything, which replay and a change of features need to reach back")
 	f.IntVar(&o.server.MaxInFlight, "max-in-flight", o.server.MaxInFlight, "calls at once; more are refused at once")
 	f.BoolVar(&o.server.Reflection, "reflection", o.server.Reflection, "describe the API to gRPC clients")
+	f.Float64Var(&o.reviewShare, "review-share", 0, "share of served decisions that are drawn for people to look at, as in 0.001 (nextbest review --help)")
 	f.BoolVar(&o.logJSON, "log-json", false, "log as JSON")
 	f.Bool("json", false, "the same as --log-json")
 	o.server.OTLPEndpoint = os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -82,6 +84,9 @@ func (o *serveOptions) validate() error {
 	}
 	if o.keepLog < 0 {
 		return fmt.Errorf("--keep-log must not be negative, as %v is", o.keepLog)
+	}
+	if !(o.reviewShare >= 0 && o.reviewShare <= 1) {
+		return fmt.Errorf("--review-share must be from 0 to 1, not %v", o.reviewShare)
 	}
 	return o.server.Validate()
 }
@@ -101,6 +106,11 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 		return err
 	}
 	stopping.addClose("users' features", store.Close)
+	guards, err := openGuards(ctx, o, events, store, logger)
+	if err != nil {
+		return err
+	}
+	stopping.addClose("guards", guards.Close)
 	learner, err := learn.Start(ctx, learn.NewEventLog(events), loop.Compile, learn.Options{
 		Dir: filepath.Join(o.data, learnerFolder), Logger: logger,
 	})
@@ -117,6 +127,9 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 		return err
 	}
 	stopping.addClose("loop files", files.Close)
+	if err := guards.restoreBudgets(ctx, events.Log(), learner); err != nil {
+		return err
+	}
 	challengers := challenger.Start(learner, events, challenger.Options{
 		Dir: filepath.Join(o.loops, loop.ChallengerFolder), Logger: logger,
 	})
@@ -127,13 +140,14 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 
 	srv, err := server.New(o.server, server.Deps{
 		Decider: &decision.Decider{
-			Snapshots: learner, Features: store, Recorder: events,
+			Snapshots: learner, Features: store, Recorder: guards.recorder, Contacts: guards.contacts, Budgets: guards.budgets, Kills: guards.kills,
 			Now:           time.Now,
 			NewID:         newID,
 			FeatureBudget: o.featureBudget,
 		},
 		Loops: learner, Events: events, Log: events.Log(), Features: store, Reloads: files, Evaluations: evaluations,
-		Challengers: challengers, Logger: logger,
+		Challengers: challengers, Kills: guards.kills, Suppressions: guards.suppressions, Audit: guards.trail, Reviews: guards.reviews,
+		Logger: logger,
 	})
 	if err != nil {
 		return err

@@ -45,14 +45,17 @@ var rules = []rule{
 	// Tables for others; how a loop file is compiled is handed in.
 	{packages: "export", ours: []string{"decision", "eventlog", "features", "learn", "proto/gen/nextbest/log/v1"}},
 
-	{packages: "contact", ours: []string{"decision", "guardrail"}},
+	{packages: "audit", ours: []string{"decision", "eventlog", "proto/gen/nextbest/log/v1"}},
+	{packages: "kill", ours: []string{"audit", "decision"}},
+	{packages: "review", ours: []string{"audit"}},
+	{packages: "contact", ours: []string{"audit", "decision", "eventlog", "guardrail"}},
 	{packages: "contact/contacttest", ours: []string{"decision", "guardrail"}},
 	{packages: "features/redisstore", ours: []string{"decision", "features", "guardrail"}}, // decision: what a decision asks of a user
-	{packages: "features/embedded", ours: []string{"decision", "features", "eventlog"}}, // decision: the log's durabilities
+	{packages: "features/embedded", ours: []string{"decision", "features", "eventlog"}},    // decision: the log's durabilities
 	{packages: "features/storetest", ours: []string{"features"}},
 
-	{packages: "server/...", ours: []string{"challenger", "decision", "evaluate/jobs", "evaluate/report", "eventlog/...",
-		"experiment", "features", "learn", "loop", "model", "ope", "proto/...", "server/..."}},
+	{packages: "server/...", ours: []string{"audit", "challenger", "decision", "evaluate/jobs", "evaluate/report", "eventlog/...",
+		"experiment", "features", "kill", "learn", "loop", "model", "ope", "proto/...", "review", "server/..."}},
 	{packages: "proto/..."},
 	{packages: "loops"},
 	{packages: "cmd/...", ours: []string{"..."}},

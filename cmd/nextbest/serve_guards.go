@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/nextbest/nextbest/audit"
+	"github.com/nextbest/nextbest/contact"
+	"github.com/nextbest/nextbest/decision"
+	"github.com/nextbest/nextbest/eventlog"
+	"github.com/nextbest/nextbest/features"
+	"github.com/nextbest/nextbest/features/redisstore"
+	"github.com/nextbest/nextbest/kill"
+	"github.com/nextbest/nextbest/learn"
+	"github.com/nextbest/nextbest/review"
+)
+
+// guards are what keeps decisions from reaching people that they must not reach, and who changed it.
+type guards struct {
+	contacts     decision.ContactSource
+	budgets      *contact.Budgets
+	kills        *kill.Switch
+	suppressions *contact.Suppressions
+	trail        *audit.Trail
+	reviews      *review.Queue
+	recorder     decision.Recorder
+
+	memory *contact.Memory // nil where Redis keeps contacts
+	stop   context.CancelFunc
+	wait   sync.WaitGroup
+}
+
+// mostReviews bounds the decisions that wait for a verdict.
+const mostReviews = 10_000
+
+// forgetEvery is how often contacts are gone through for those that no cap counts any more.
+const forgetEvery = time.Hour
+
+// openGuards makes the guards again from the log, and keeps them up to date.
+func openGuards(ctx context.Context, o serveOptions, events *eventlog.Events, store features.Store, logger *slog.Logger) (*guards, error) {
+	g := &guards{
+		budgets: contact.NewBudgets(),
+		trail:   &audit.Trail{Journal: audit.Journal{Log: events, Now: time.Now}, Events: events},
+		reviews: &review.Queue{Share: o.reviewShare, Most: mostReviews},
+	}
+	g.recorder = &reviewed{Recorder: events, queue: g.reviews}
+	var keeper contact.Keeper
+	var shared kill.Shared
+	if redis, ok := store.(*redisstore.Store); ok {
+		g.contacts, keeper, shared = redis, redis, redis
+	} else {
+		g.memory = contact.NewMemory()
+		g.contacts, keeper = &contact.Source{Features: store, Contacts: g.memory}, g.memory
+	}
+	g.kills = kill.New(kill.Options{Journal: g.trail, Shared: shared, Now: time.Now, Logger: logger})
+	g.suppressions = contact.NewSuppressions(g.trail, keeper, logger)
+	if err := g.restore(ctx, events.Log()); err != nil {
+		return nil, fmt.Errorf("read guardrails' state from the log: %w", err)
+	}
+	ctx, g.stop = context.WithCancel(context.WithoutCancel(ctx))
+	g.wait.Go(func() { g.kills.Follow(ctx, filepath.Join(o.loops, kill.FileName)) })
+	g.wait.Go(func() { g.suppressions.Run(ctx) })
+	g.wait.Go(func() { g.forget(ctx) })
+	return g, nil
+}
+
+// restore folds the log. What Redis keeps is not read again: it outlives this process.
+func (g *guards) restore(ctx context.Context, l *eventlog.Log) error {
+	if err := g.offerReviews(ctx, l); err != nil {
+		return err
+	}
+	var failed error
+	err := audit.Each(ctx, l, func(e audit.Entry) bool {
+		g.kills.Apply(e)
+		g.reviews.Apply(e)
+		if g.memory != nil {
+			failed = g.suppressions.Apply(ctx, e)
+		}
+		return failed == nil
+	})
+	if err != nil || failed != nil || g.memory == nil {
+		return errors.Join(err, failed)
+	}
+	return contact.Restore(ctx, l, time.Now().Add(-contact.Kept), func(r contact.Restored) error {
+		for _, c := range r.Contacts {
+			g.memory.Restore(r.User, c)
+		}
+		return nil
+	})
+}
+
+// offerReviews puts the decisions that are drawn back in the queue.
+func (g *guards) offerReviews(ctx context.Context, l *eventlog.Log) error {
+	if g.reviews.Share <= 0 {
+		return nil
+	}
+	reader := l.NewReader(0)
+	defer reader.Close()
+	for {
+		pos, b, err := reader.TryNext()
+		if errors.Is(err, io.EOF) {
+			return ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		loop, event, ok := eventlog.DecisionIn(b)
+		if !ok || !g.reviews.Draws(loop, event) {
+			continue
+		}
+		record, err := eventlog.Unmarshal(b)
+		if err != nil {
+			return fmt.Errorf("position %d: %w", pos, err)
+		}
+		if d, err := eventlog.ToDecision(record); err == nil {
+			g.reviews.Offer(itemOf(d))
+		}
+	}
+}
+
+// restoreBudgets puts back what the loops' budgets have spent in the last days, once the loops are known.
+func (g *guards) restoreBudgets(ctx context.Context, l *eventlog.Log, learner *learn.Learner) error {
+	return contact.Restore(ctx, l, time.Now().Add(-48*time.Hour), func(r contact.Restored) error {
+		d, ok := learner.Definition(r.Loop)
+		if !ok || d.Loop.Contact == nil {
+			return nil
+		}
+		for i, amount := range r.Spent {
+			if i < len(d.Loop.Contact.Budgets) {
+				g.budgets.Restore(r.Loop, d.Loop.Day(r.At), d.Loop.Contact.Budgets[i].Name, amount)
+			}
+		}
+		return nil
+	})
+}
+
+// forget lets contacts go that no cap counts any more.
+func (g *guards) forget(ctx context.Context) {
+	tick := time.NewTicker(forgetEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			if g.memory != nil {
+				g.memory.Forget(now)
+			}
+		}
+	}
+}
+
+// Close stops what keeps the guards up to date.
+func (g *guards) Close() error {
+	g.stop()
+	g.wait.Wait()
+	return nil
+}
+
+// reviewed offers what was recorded for people to look at.
+type reviewed struct {
+	decision.Recorder
+	queue *review.Queue
+}
+
+// Record implements decision.Recorder.
+func (r *reviewed) Record(ctx context.Context, d *decision.Record, durability decision.Durability) error {
+	if err := r.Recorder.Record(ctx, d, durability); err != nil {
+		return err
+	}
+	r.queue.Offer(itemOf(d))
+	return nil
+}
+
+// itemOf returns what there is to look at of a decision: the first action that was served.
+func itemOf(d *decision.Record) review.Item {
+	i := review.Item{Loop: d.Loop, Event: d.EventID, Decided: d.Time}
+	for k := range d.Choices {
+		if i.Action == "" {
+			i.Action = d.ActionID(d.Choices[k].Served())
+		}
+	}
+	return i
+}
