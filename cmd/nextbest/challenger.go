@@ -145,7 +145,11 @@ func oneChallenger(_ *cobra.Command, args []string) error {
 
 // print prints the answer as JSON, or as text says.
 func (o *challengerOptions) print(out io.Writer, answer proto.Message, text func(io.Writer) error) error {
-	if !o.asJSON {
+	return printAnswer(out, o.asJSON, answer, text)
+}
+
+func printAnswer(out io.Writer, asJSON bool, answer proto.Message, text func(io.Writer) error) error {
+	if !asJSON {
 		return text(out)
 	}
 	b, err := protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(answer)

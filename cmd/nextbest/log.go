@@ -41,47 +41,73 @@ func logCommand() *cobra.Command {
 }
 
 func logVerifyCommand() *cobra.Command {
-	var data string
+	var data, anchor string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "verify",
-		Short:   "Check every byte of the event log; exit 1 when anything is damaged or missing",
-		Example: "  nextbest log verify --data data",
+		Short:   "Check every byte of the event log, and its chain of changes; exit 1 when anything is damaged, missing or tampered with",
+		Example: "  nextbest log verify --data data\n  nextbest log verify --data data --anchor 12:9f86d081884c7d65...",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := logDir(data)
 			if err != nil {
 				return err
 			}
+			var head eventlog.Head
+			if anchor != "" {
+				if head, err = eventlog.ParseHead(anchor); err != nil {
+					return usageError{fmt.Errorf("--anchor: %w", err)}
+				}
+			}
 			report, err := eventlog.Verify(dir)
 			if err != nil {
 				return err
 			}
-			if err := printVerified(cmd.OutOrStdout(), &report, asJSON); err != nil {
+			chain, err := chainOf(dir, head)
+			if err != nil {
 				return err
 			}
-			if !report.Sound() {
+			if err := printVerified(cmd.OutOrStdout(), &report, &chain, asJSON); err != nil {
+				return err
+			}
+			switch {
+			case !report.Sound():
 				return reportedError{errors.New("the event log is damaged")}
+			case !chain.Sound():
+				return reportedError{errors.New("the chain of changes is broken")}
 			}
 			return nil
 		},
 	}
 	dataFlag(cmd, &data)
+	cmd.Flags().StringVar(&anchor, "anchor", "", "NUMBER:LINK that nextbest audit head printed once: finds a chain that was cut off or made anew since")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
 }
 
-func printVerified(out io.Writer, r *eventlog.Report, asJSON bool) error {
+// chainOf verifies the chain of administrative records.
+func chainOf(dir string, anchor eventlog.Head) (eventlog.ChainReport, error) {
+	l, _, err := eventlog.OpenReadOnly(dir)
+	if err != nil {
+		return eventlog.ChainReport{}, err
+	}
+	defer l.Close() //nolint:errcheck // It was only read.
+	return eventlog.VerifyChain(l, anchor)
+}
+
+func printVerified(out io.Writer, r *eventlog.Report, chain *eventlog.ChainReport, asJSON bool) error {
 	if asJSON {
 		listed(&r.Segments)
 		listed(&r.Gaps)
 		for i := range r.Segments {
 			listed(&r.Segments[i].Damage)
 		}
+		listed(&chain.Broken)
 		return json.NewEncoder(out).Encode(struct {
 			Sound bool `json:"sound"`
 			*eventlog.Report
-		}{r.Sound(), r})
+			Chain *eventlog.ChainReport `json:"chain"`
+		}{r.Sound() && chain.Sound(), r, chain})
 	}
 	for _, s := range r.Segments {
 		fmt.Fprintf(out, "%s: positions %d to %d, %d records in %d blocks, %d bytes\n",
@@ -98,11 +124,19 @@ func printVerified(out io.Writer, r *eventlog.Report, asJSON bool) error {
 	if r.Torn != nil {
 		fmt.Fprintf(out, "torn end, as a crash or a writer at work leaves it; none of it was acknowledged: %s\n", r.Torn)
 	}
+	for _, b := range chain.Broken {
+		fmt.Fprintf(out, "tampered with: position %d: %s\n", b.Position, b.Problem)
+	}
 	word := "sound"
 	if !r.Sound() {
 		word = "DAMAGED; what is left is readable, and the service goes on with it"
 	}
-	_, err := fmt.Fprintf(out, "%d records, %d bytes: %s\n", r.Records, r.Bytes, word)
+	chained := "holds"
+	if !chain.Sound() {
+		chained = "IS BROKEN"
+	}
+	_, err := fmt.Fprintf(out, "%d records, %d bytes: %s\nchain of %d changes: %s; its head is %d:%s\n",
+		r.Records, r.Bytes, word, chain.Entries, chained, chain.Number, chain.Head)
 	return err
 }
 

@@ -37,11 +37,16 @@ func (o *challengerOptions) call(cmd *cobra.Command, method string, request, ans
 	if o.loop == "" {
 		return usageError{errors.New("which loop? give its name with --loop")}
 	}
-	address, err := url.Parse(o.server)
+	return callService(cmd, o.server, method, nil, request, answer, append([]string{"loops", o.loop}, parts...)...)
+}
+
+// callService asks the running service at an address, at the parts of a path below /v1.
+func callService(cmd *cobra.Command, server, method string, query url.Values, request, answer proto.Message, parts ...string) error {
+	address, err := url.Parse(server)
 	if err != nil || address.Host == "" {
-		return usageError{fmt.Errorf("--server must be an address like http://127.0.0.1:8080, not %q", o.server)}
+		return usageError{fmt.Errorf("--server must be an address like http://127.0.0.1:8080, not %q", server)}
 	}
-	path := []string{"v1", "loops", url.PathEscape(o.loop)}
+	path := []string{"v1"}
 	for _, part := range parts {
 		path = append(path, url.PathEscape(part))
 	}
@@ -49,7 +54,9 @@ func (o *challengerOptions) call(cmd *cobra.Command, method string, request, ans
 	if err != nil {
 		return err
 	}
-	r, err := http.NewRequestWithContext(cmd.Context(), method, address.JoinPath(path...).String(), body)
+	address = address.JoinPath(path...)
+	address.RawQuery = query.Encode()
+	r, err := http.NewRequestWithContext(cmd.Context(), method, address.String(), body)
 	if err != nil {
 		return err
 	}
