@@ -87,3 +87,9 @@ func eventKey[T string | []byte](seed maphash.Seed, loop, eventID T) uint64 {
 	_, _ = h.WriteString(string(eventID))
 	return max(1, h.Sum64())
 }
+
+// OfEvent reports whether a record's bytes are those of a decision, an activation or a reward.
+func OfEvent(b []byte) bool {
+	_, _, ok := eventIn(b)
+	return ok
+}
