@@ -29,7 +29,7 @@ func (k *kernel) contact(l *Loop, in *Input) {
 		k.subjects = subjectsOf(in.Actions)
 	}
 	k.query = guardrail.ContactQuery{
-		Loop: l.Name, Event: in.EventID, Now: in.Time, Zone: in.zone(), ZoneOfUser: in.ZoneOfUser, Contacts: in.Contacts, Spent: in.Spent,
+		Loop: l.Name, Event: in.EventID, Now: in.Time, Zone: in.zone(), ZoneOfUser: in.ZoneOfUser, BudgetZone: l.Zone, Contacts: in.Contacts, Spent: in.Spent,
 	}
 	if in.FromCatalogue {
 		k.query.Mandatory = l.Mandatory

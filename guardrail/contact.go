@@ -103,6 +103,7 @@ type ContactQuery struct {
 	Now         time.Time
 	Zone        *time.Location // of the user where ZoneOfUser, else of the loop
 	ZoneOfUser  bool
+	BudgetZone  *time.Location // of the days that budgets are for; nil is UTC
 	Contacts    UserContacts
 	Spent       []float64 // by budget, today, what is held for others included
 	Mandatory   []bool    // by action: only a suppression keeps it back. nil: none is
@@ -279,9 +280,9 @@ func (b *Budget) reason(a *Subject, q *ContactQuery, i int) string {
 	return ""
 }
 
-// dayGone returns the share of the zone's day that is over, by the clock on the wall.
+// dayGone returns the share of the budgets' day that is over, by the clock on the wall.
 func dayGone(q *ContactQuery) float64 {
-	zone := q.Zone
+	zone := q.BudgetZone
 	if zone == nil {
 		zone = time.UTC
 	}

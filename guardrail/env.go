@@ -3,7 +3,6 @@ package guardrail
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -139,9 +138,6 @@ func brandOptions(b *Brand, banned claims, declared func(name string)) []cel.Env
 			}))),
 	)
 }
-
-// plainName is a name that an expression can write behind a point.
-var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // valueOf returns a feature's value as CEL has it; nil when it is missing.
 func valueOf(v features.Value) ref.Val {
