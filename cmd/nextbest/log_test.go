@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,7 +21,8 @@ func TestReportsAsJSON(t *testing.T) {
 		args []string
 		want map[string]any
 	}{
-		{[]string{"log", "verify"}, map[string]any{"sound": true, "segments": []any{}, "gaps": []any{}, "records": 0.0, "bytes": 0.0, "torn": nil}},
+		{[]string{"log", "verify"}, map[string]any{"sound": true, "segments": []any{}, "gaps": []any{}, "records": 0.0, "bytes": 0.0, "torn": nil,
+			"chain": map[string]any{"entries": 0.0, "unlinked": 0.0, "number": 0.0, "head": strings.Repeat("0", 64), "broken": []any{}}}},
 		{[]string{"replay"}, map[string]any{"records": 0.0, "decisions": 0.0, "models": 0.0, "skipped": map[string]any{},
 			"different": 0.0, "differences": []any{}, "events": map[string]any{}}},
 	} {
