@@ -62,7 +62,7 @@ func (f *fold) apply(pos eventlog.Position, payload []byte) (effect, error) {
 			return effect{}, fmt.Errorf("fold the log again for loop %q at %d: %w", c.GetLoop(), pos, err)
 		}
 		fx.record = &r
-	} else {
+	} else if r.GetAdmin() == nil { // What operators do beside loop files changes no model.
 		fx = f.record(pos, &r)
 		fx.record = &r
 	}

@@ -291,6 +291,7 @@ func TestPoisonIsSkipped(t *testing.T) {
 	log := newMemoryLog(
 		rewarded(second, "nowhere", "e", "r", 1),
 		changeTo(second, f),
+		&logv1.Record{TimeUnixNanos: second, Body: &logv1.Record_Admin{Admin: &logv1.Admin{Kind: "kill.set", Actor: "ann"}}}, // no poison
 		decided(second, "shop", "good", nil, "a"),
 		decided(second, "shop", "good", nil, "b"),
 		decided(second, "shop", "unlucky", nil, "a"),
@@ -316,6 +317,37 @@ func TestPoisonIsSkipped(t *testing.T) {
 	}
 	if l.counts.endings[Rewarded] != 2 {
 		t.Errorf("%d events ended with a reward, want 2", l.counts.endings[Rewarded])
+	}
+}
+
+// Where nothing could be served there is nothing to learn from; the other slots of the event are learned from as ever.
+func TestEmptySlotsAreNotLearnedFrom(t *testing.T) {
+	empty := func(slots ...int) func(*decision.Record) {
+		return func(r *decision.Record) {
+			for _, i := range slots {
+				r.Choices[i].Ranking = nil
+				r.Choices[i].Excluded = []decision.Exclusion{{Action: 0, Reason: "killed"}}
+			}
+			r.Fallback = decision.FallbackNoAction
+		}
+	}
+	log := newMemoryLog(
+		changeTo(second, shop()),
+		decided(second, "shop", "nothing", empty(0), "a"),
+		decided(second, "shop", "half", empty(1), "a", "b"),
+		decided(second, "shop", "whole", nil, "a", "b"),
+	)
+	for _, event := range []string{"nothing", "half", "whole"} {
+		must(log.Append(context.Background(), rewarded(second, "shop", event, "r", 1), decision.Process))
+	}
+	must(log.Append(context.Background(), at(200*second, "shop", &logv1.Cut{Number: 1}), decision.Process))
+	l := foldOf(t, nil, log).loops["shop"]
+	if got := l.counts.endings[EndedNotLearned]; got != 1 {
+		t.Errorf("%d events were not learned from, want the one in which nothing was served", got)
+	}
+	p, err := l.estimator.Predictor()
+	if err != nil || p.Events() != 3 {
+		t.Errorf("%v slots were learned from, %v; want 3", p.Events(), err)
 	}
 }
 
