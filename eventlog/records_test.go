@@ -14,6 +14,7 @@ import (
 
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/features"
+	"github.com/nextbest/nextbest/guardrail"
 	logv1 "github.com/nextbest/nextbest/proto/gen/nextbest/log/v1"
 )
 
@@ -94,6 +95,7 @@ func drawDecision(t *rapid.T) *decision.Record {
 		}
 		r.Actions = append(r.Actions, a)
 	}
+	drawGuards(t, r)
 	for range rapid.IntRange(1, 3).Draw(t, "slots") {
 		r.Slots = append(r.Slots, decision.SlotSpec{ID: text.Draw(t, "slot"), Excluded: drawTexts(t, "not here"), Baseline: text.Draw(t, "baseline")})
 		r.Choices = append(r.Choices, drawChoice(t, len(r.Actions)))
@@ -101,13 +103,41 @@ func drawDecision(t *rapid.T) *decision.Record {
 	return r
 }
 
+// drawGuards draws what guardrails depend on.
+func drawGuards(t *rapid.T, r *decision.Record) {
+	for i := range r.Actions {
+		if rapid.IntRange(0, 4).Draw(t, "killed") == 0 {
+			r.Killed = append(r.Killed, i)
+		}
+	}
+	if rapid.Bool().Draw(t, "zoned") {
+		r.Zone = time.FixedZone(rapid.StringN(1, 9, -1).Draw(t, "zone"), rapid.IntRange(-14*3600, 14*3600).Draw(t, "offset"))
+		r.ZoneOfUser = rapid.Bool().Draw(t, "zone of user")
+	}
+	if r.Contacts.Known = rapid.Bool().Draw(t, "known"); r.Contacts.Known {
+		r.Contacts.Suppressed = drawTexts(t, "suppressed")
+		for range rapid.IntRange(0, 3).Draw(t, "contacts") {
+			text := rapid.String()
+			r.Contacts.Recent = append(r.Contacts.Recent, guardrail.Contact{
+				At: time.UnixMilli(rapid.Int64Range(0, 1<<42).Draw(t, "at")).UTC(), Event: text.Draw(t, "event"), Loop: text.Draw(t, "loop"),
+				Action: text.Draw(t, "action"), Channel: text.Draw(t, "channel"), Tags: drawTexts(t, "tags"), Held: rapid.Bool().Draw(t, "held"),
+			})
+		}
+	}
+	if rapid.Bool().Draw(t, "spends") {
+		r.Spent = []float64{finite().Draw(t, "spent"), finite().Draw(t, "spent")}
+	}
+}
+
 func drawChoice(t *rapid.T, actions int) decision.Choice {
 	c := decision.Choice{
+		Warnings:        drawTexts(t, "warnings"),
+		Reached:         decision.Reached{Counts: rapid.Bool().Draw(t, "reached"), Channel: rapid.String().Draw(t, "channel"), Tags: drawTexts(t, "tags")},
 		Draw:            rapid.Float64Range(0, 1-0x1p-53).Draw(t, "draw"),
 		WouldHaveChosen: rapid.IntRange(-1, actions-1).Draw(t, "would have chosen"),
 	}
 	weights := rapid.SliceOfN(rapid.Float64Range(0, 1), actions, actions).Draw(t, "weights")
-	eligible := rapid.IntRange(1, actions).Draw(t, "eligible")
+	eligible := rapid.IntRange(0, actions).Draw(t, "eligible")
 	sum := 0.0
 	for _, w := range weights[:eligible] {
 		sum += w + 1e-3
@@ -139,7 +169,15 @@ func TestDecisionsRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		bits := cmp.Comparer(func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) })
-		if diff := cmp.Diff(want, got, bits, cmp.Comparer(features.Value.Equal)); diff != "" {
+		zones := cmp.Comparer(func(a, b *time.Location) bool {
+			if a == nil || b == nil {
+				return a == b
+			}
+			_, offset := want.Time.In(a).Zone()
+			_, same := want.Time.In(b).Zone()
+			return a.String() == b.String() && offset == same
+		})
+		if diff := cmp.Diff(want, got, bits, zones, cmp.Comparer(features.Value.Equal)); diff != "" {
 			t.Fatal(diff)
 		}
 		if diff := cmp.Diff(stored, FromDecision(got), protocmp.Transform(), bits); diff != "" {
