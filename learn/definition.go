@@ -52,11 +52,18 @@ type WatchSpec struct {
 	Tolerance float64 // by how much it may be worse, in its unit; at least 0
 }
 
+// CatalogueSpec says how a loop takes actions of the catalogue.
+type CatalogueSpec struct {
+	ReviewShare  float64 // of what its rules admit, that people look at
+	ReviewServes bool    // what is drawn is served while it waits
+}
+
 // Definition is a loop file, compiled. It is immutable.
 type Definition struct {
 	Loop         *decision.Loop
 	Reward       RewardSpec
 	Promotion    PromotionSpec
+	Catalogue    *CatalogueSpec // nil: the actions are in the file, or come with requests
 	RewardSync   decision.Durability
 	NewEstimator func() model.Estimator
 	Path         string

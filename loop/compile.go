@@ -45,12 +45,25 @@ func (c *compiler) definition(root *node) *learn.Definition {
 	reward := c.reward(root.key("reward"))
 	promotion := c.promotion(root.key("promotion"), &reward)
 	return &learn.Definition{
+		Catalogue:    c.catalogueSpec(root),
 		Loop:         l,
 		Reward:       reward,
 		Promotion:    promotion,
 		RewardSync:   decision.Durability(root.key("durability").key("reward").index(durabilityWords)),
 		NewEstimator: func() model.Estimator { return estimatorOf(l).make(reward.Default) },
 	}
+}
+
+// catalogueSpec returns how actions of the catalogue are taken, nil where they are none of it.
+func (c *compiler) catalogueSpec(root *node) *learn.CatalogueSpec {
+	n := root.key("catalogue")
+	if root.key("actions").text != fromCatalogue {
+		if e := root.entry("catalogue"); e != nil && e.value.at != root.at { // not a default
+			c.addf(e.at, "catalogue: the loop's actions are none of the catalogue's: write actions: catalogue, or leave this out")
+		}
+		return nil
+	}
+	return &learn.CatalogueSpec{ReviewShare: n.key("review_share").number, ReviewServes: n.key("review").text == reviewWords[1]}
 }
 
 // challenged returns the loop that a path's file challenges: that of challengers/LOOP/NAME.yaml.

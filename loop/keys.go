@@ -122,6 +122,7 @@ var fileShape = shape{kind: objectKind, keys: []key{
 	{name: "actions", required: true,
 		shape: shape{kind: listKind, typed: "list of actions, or the word `from_request` or `catalogue`", elem: &actionShape, least: 1, most: maxActions, words: []string{fromRequest, fromCatalogue}},
 		doc:   "The catalogue: what can be chosen when a request brings no actions of its own, 1 to 1000. The first that is not excluded is the baseline. `from_request`: there is none, every request brings its own. `catalogue`: those that are live in the catalogue, which changes without this file."},
+	{name: "catalogue", shape: catalogueShape, doc: "How actions of the catalogue are taken, with `actions: catalogue`."},
 	{name: "features", shape: featuresShape, doc: "What is known about a request, its user and the actions."},
 	{name: "policy", shape: policyShape, doc: "How the model's scores become probabilities."},
 	{name: "reward", shape: rewardShape, doc: "What an event turned out to be worth."},
@@ -142,6 +143,17 @@ var fileShape = shape{kind: objectKind, keys: []key{
 		reason: "A loop is there to learn. Apprentice first is the cautious way to put one in front of customers."},
 	{name: "durability", shape: durabilityShape, doc: "What an acknowledged record survives: `process`, the end of the process (kill -9); `fsync`, power loss as well."},
 	{name: "fallback", shape: fallbackShape, doc: "What callers get while something that the loop depends on is down. The answer says so."},
+}}
+
+var reviewWords = []string{"wait", "serve"}
+
+var catalogueShape = shape{kind: objectKind, keys: []key{
+	{name: "review_share", shape: share, fallback: "0",
+		doc:    "The share of what the rules admit that people look at before, or while, it is served.",
+		reason: "None: who reviews has to be decided first."},
+	{name: "review", shape: words(reviewWords), fallback: "wait",
+		doc:    "What becomes of an action that is drawn: `wait`: it is served once it is approved. `serve`: it is served meanwhile.",
+		reason: "Nobody can take back what people have seen."},
 }}
 
 var featuresShape = shape{kind: objectKind, keys: []key{

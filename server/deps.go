@@ -80,6 +80,7 @@ type Deps struct {
 	Suppressions Suppressions
 	Audit        Audit
 	Reviews      Reviews
+	Catalogue    Catalogue
 	// Challengers may be nil: then no loop has any.
 	Challengers Challengers
 

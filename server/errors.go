@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/nextbest/nextbest/audit"
+	"github.com/nextbest/nextbest/catalogue"
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/evaluate/jobs"
 	"github.com/nextbest/nextbest/eventlog"
@@ -93,6 +94,12 @@ func classify(err error) *failure {
 		return &failure{reason: UnknownEvent, detail: err.Error(), cause: err}
 	case errors.Is(err, decision.ErrEventConflict):
 		return &failure{reason: EventConflict, detail: err.Error(), cause: err}
+	case errors.Is(err, catalogue.ErrUnknownAction):
+		return &failure{reason: UnknownAction, detail: err.Error(), cause: err}
+	case errors.Is(err, catalogue.ErrTransition):
+		return &failure{reason: ActionState, detail: err.Error(), cause: err}
+	case errors.Is(err, catalogue.ErrFull):
+		return &failure{reason: CatalogueFull, detail: err.Error(), cause: err}
 	case errors.Is(err, kill.ErrNotKilled):
 		return &failure{reason: NotKilled, detail: err.Error(), cause: err}
 	case errors.Is(err, audit.ErrActor):

@@ -25,6 +25,10 @@ const (
 	EventConflict        Reason = "EVENT_CONFLICT" // the event id was used for another request
 	NoAction             Reason = "NO_ACTION"      // no action is permitted, and the loop wants an error then
 	NotKilled            Reason = "NOT_KILLED"     // it is not switched off by an operator
+	NoCatalogue          Reason = "NO_CATALOGUE"   // the loop's actions are none of the catalogue's
+	UnknownAction        Reason = "UNKNOWN_ACTION" // the catalogue has no such action
+	ActionState          Reason = "ACTION_STATE"   // the action cannot go there from where it is
+	CatalogueFull        Reason = "CATALOGUE_FULL"
 	UnknownChallenger    Reason = "UNKNOWN_CHALLENGER"
 	ChallengerBroken     Reason = "CHALLENGER_BROKEN"    // its file cannot be used; the place and the problem are in the text
 	NotProven            Reason = "NOT_PROVEN"           // the challenger is not proven to be better; the numbers are in the text
@@ -78,6 +82,14 @@ func (r Reason) meaning() meaning {
 		return meaning{codes.FailedPrecondition, http.StatusConflict, "No action is permitted.", 0}
 	case NotKilled:
 		return meaning{codes.FailedPrecondition, http.StatusConflict, "It is not switched off.", 0}
+	case NoCatalogue:
+		return meaning{codes.FailedPrecondition, http.StatusConflict, "The loop has no catalogue.", 0}
+	case UnknownAction:
+		return meaning{codes.NotFound, http.StatusNotFound, "There is no such action.", 0}
+	case ActionState:
+		return meaning{codes.FailedPrecondition, http.StatusConflict, "The action cannot go there.", 0}
+	case CatalogueFull:
+		return meaning{codes.ResourceExhausted, http.StatusTooManyRequests, "The catalogue is full.", 0}
 	case UnknownChallenger:
 		return meaning{codes.NotFound, http.StatusNotFound, "There is no such challenger.", 0}
 	case ChallengerBroken:

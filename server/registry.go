@@ -42,6 +42,7 @@ func apiServices(deps Deps) ([]service, error) {
 	nextbestv1.RegisterChallengerServiceServer(r, &challengerService{deps: deps})
 	if deps.Audit != nil {
 		nextbestv1.RegisterAdminServiceServer(r, &adminService{deps: deps})
+		nextbestv1.RegisterCatalogServiceServer(r, &catalogService{deps: deps})
 	}
 	for i := range r.services {
 		s := &r.services[i]

@@ -30,7 +30,7 @@ func follow(t *testing.T, dir string) *loopFiles {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = learner.Close() })
-	files, err := followLoops(t.Context(), dir, learner, slog.New(slog.DiscardHandler))
+	files, err := followLoops(t.Context(), dir, learner, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -122,11 +122,13 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 		r := &retention{keep: o.keepLog, events: events, learner: learner, now: time.Now, logger: logger}
 		stopping.addClose("retention", r.start(retentionEvery))
 	}
-	files, err := followLoops(ctx, o.loops, learner, logger)
+	guards.admission.definitions = learner
+	files, err := followLoops(ctx, o.loops, learner, guards.catalogue, logger)
 	if err != nil {
 		return err
 	}
 	stopping.addClose("loop files", files.Close)
+	stopping.addClose("live actions", followCatalogue(ctx, files, guards.catalogue).Close)
 	if err := guards.restoreBudgets(ctx, events.Log(), learner); err != nil {
 		return err
 	}
@@ -147,7 +149,8 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 		},
 		Loops: learner, Events: events, Log: events.Log(), Features: store, Reloads: files, Evaluations: evaluations,
 		Challengers: challengers, Kills: guards.kills, Suppressions: guards.suppressions, Audit: guards.trail, Reviews: guards.reviews,
-		Logger: logger,
+		Catalogue: guards.catalogue,
+		Logger:    logger,
 	})
 	if err != nil {
 		return err

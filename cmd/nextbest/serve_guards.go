@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nextbest/nextbest/audit"
+	"github.com/nextbest/nextbest/catalogue"
 	"github.com/nextbest/nextbest/contact"
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/eventlog"
@@ -29,6 +30,8 @@ type guards struct {
 	suppressions *contact.Suppressions
 	trail        *audit.Trail
 	reviews      *review.Queue
+	catalogue    *catalogue.Catalogue
+	admission    *admission
 	recorder     decision.Recorder
 
 	memory *contact.Memory // nil where Redis keeps contacts
@@ -59,6 +62,12 @@ func openGuards(ctx context.Context, o serveOptions, events *eventlog.Events, st
 		g.contacts, keeper = &contact.Source{Features: store, Contacts: g.memory}, g.memory
 	}
 	g.kills = kill.New(kill.Options{Journal: g.trail, Shared: shared, Now: time.Now, Logger: logger})
+	g.admission = &admission{now: time.Now}
+	var copies catalogue.Store
+	if redis, ok := store.(*redisstore.Store); ok {
+		copies = redis.Catalogue()
+	}
+	g.catalogue = catalogue.New(catalogue.Options{Rules: g.admission, Journal: g.trail, Store: copies, Now: time.Now, Logger: logger})
 	g.suppressions = contact.NewSuppressions(g.trail, keeper, logger)
 	if err := g.restore(ctx, events.Log()); err != nil {
 		return nil, fmt.Errorf("read guardrails' state from the log: %w", err)
@@ -79,6 +88,9 @@ func (g *guards) restore(ctx context.Context, l *eventlog.Log) error {
 	err := audit.Each(ctx, l, func(e audit.Entry) bool {
 		g.kills.Apply(e)
 		g.reviews.Apply(e)
+		if failed = g.catalogue.Apply(e); failed != nil {
+			return false
+		}
 		if g.memory != nil {
 			failed = g.suppressions.Apply(ctx, e)
 		}

@@ -46,15 +46,17 @@ var rules = []rule{
 	{packages: "export", ours: []string{"decision", "eventlog", "features", "learn", "proto/gen/nextbest/log/v1"}},
 
 	{packages: "audit", ours: []string{"decision", "eventlog", "proto/gen/nextbest/log/v1"}},
+	{packages: "catalogue", ours: []string{"audit"}},
+	{packages: "catalogue/storetest", ours: []string{"catalogue"}},
 	{packages: "kill", ours: []string{"audit", "decision"}},
 	{packages: "review", ours: []string{"audit"}},
 	{packages: "contact", ours: []string{"audit", "decision", "eventlog", "guardrail"}},
 	{packages: "contact/contacttest", ours: []string{"decision", "guardrail"}},
-	{packages: "features/redisstore", ours: []string{"decision", "features", "guardrail"}}, // decision: what a decision asks of a user
-	{packages: "features/embedded", ours: []string{"decision", "features", "eventlog"}},    // decision: the log's durabilities
+	{packages: "features/redisstore", ours: []string{"catalogue", "decision", "features", "guardrail"}}, // decision: what a decision asks of a user
+	{packages: "features/embedded", ours: []string{"decision", "features", "eventlog"}},                 // decision: the log's durabilities
 	{packages: "features/storetest", ours: []string{"features"}},
 
-	{packages: "server/...", ours: []string{"audit", "challenger", "decision", "evaluate/jobs", "evaluate/report", "eventlog/...",
+	{packages: "server/...", ours: []string{"audit", "catalogue", "challenger", "decision", "evaluate/jobs", "evaluate/report", "eventlog/...",
 		"experiment", "features", "kill", "learn", "loop", "model", "ope", "proto/...", "review", "server/..."}},
 	{packages: "proto/..."},
 	{packages: "loops"},
