@@ -112,6 +112,9 @@ func (a *Action) Serving(now time.Time) *Version {
 	return v
 }
 
+// offered reports whether the action is live, or would be at some time: nobody holds it, and a version is admitted.
+func (a *Action) offered() bool { return a.Held == "" && a.admitted() != nil }
+
 // State returns where the action stands at a time.
 func (a *Action) State(now time.Time) State {
 	switch {

@@ -147,7 +147,7 @@ func (c *Catalogue) upsert(ctx context.Context, loop string, variants []Variant,
 	results := make([]Result, len(variants))
 	pending := make(map[string]int) // versions made in this chunk, by id
 	known := c.actions(loop)
-	news := 0
+	news, lives := 0, admittedIn(known)
 	var made change
 	for i := range variants {
 		v := &variants[i]
@@ -171,6 +171,12 @@ func (c *Catalogue) upsert(ctx context.Context, loop string, variants []Variant,
 		version.Number++
 		version.Drawn = !v.Draft && drawn(loop, v.ID, version.Number, sampling.Share)
 		version.State, version.Reasons = judged(v, version.Drawn && !sampling.Serves, &verdicts[i])
+		if a := known[v.ID]; version.State == Admitted && pending[v.ID] == 0 && (a == nil || !a.offered()) {
+			if lives++; lives > MaxLive {
+				results[i].Err = fmt.Errorf("%w: %d actions of the loop are live: retire some", ErrFull, MaxLive)
+				continue
+			}
+		}
 		pending[v.ID] = version.Number
 		made.Versions = append(made.Versions, version)
 		results[i].Version, results[i].State, results[i].Reasons = version.Number, version.State, version.Reasons
@@ -183,6 +189,16 @@ func (c *Catalogue) upsert(ctx context.Context, loop string, variants []Variant,
 		subject = made.Versions[0].ID
 	}
 	return results, c.make(ctx, audit.Entry{Kind: kindUpsert, Actor: actor, Loop: loop, Subject: subject, Reason: reason}, nil, &made)
+}
+
+// admittedIn counts the actions that are live, or will be by themselves.
+func admittedIn(actions map[string]*Action) (n int) {
+	for _, a := range actions {
+		if a.offered() {
+			n++
+		}
+	}
+	return n
 }
 
 // allowed says why a variant cannot be taken.

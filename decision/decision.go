@@ -51,7 +51,7 @@ const (
 	ExcludedBySlot    = "excluded_by_slot"
 	ExcludedByUse     = "used_in_earlier_slot"
 	ExcludedByNeed    = "needed_in_later_slot" // a later slot could not be filled without it
-	ExcludedByKill    = "killed"               // the kill switch is on for it
+	ExcludedByKill    = "killed"               // the kill switch is on for it; guardrails give reasons of their own
 )
 
 // Action is a thing that can be chosen.

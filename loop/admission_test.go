@@ -1,6 +1,8 @@
 package loop_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -47,5 +49,41 @@ guardrails:
 	t.Log(got)
 	if _, err := loop.Admit(d, actions[6:], time.Now()); err == nil {
 		t.Error("the mark of a bundle's file passes for an action")
+	}
+}
+
+// What the brand says of an action is a feature that the model learns from, where the loop declares it.
+func TestBrandFeatures(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "brands"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "brands", "acme.yaml"), `version: 1
+name: acme
+banned_claims: [{pattern: (?i)free}]
+examples: [{text: Calm., embedding: [1, 0]}]
+`)
+	write(t, filepath.Join(dir, "shop.yaml"), `version: 1
+name: shop
+brand: acme
+actions:
+  - {id: a, text: All free, features: {embedding: [1, 1]}}
+  - {id: b, text: Calm}
+features:
+  action:
+    embedding: {type: vector, dim: 2}
+    brand.similarity: {type: number}
+    brand.banned: {type: number}
+`)
+	d, err := loop.CompileFile(dir + "/shop.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := d.Loop.Actions[0].Features, d.Loop.Actions[1].Features
+	if got := a.Get("brand.similarity").Number(); got < 0.7071 || got > 0.7072 {
+		t.Errorf("similarity %v, want 1/√2", got)
+	}
+	if a.Get("brand.banned").Number() != 1 || b.Get("brand.banned").Number() != 0 || len(b) != 1 {
+		t.Errorf("%v, %v", a, b)
 	}
 }

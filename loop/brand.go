@@ -3,8 +3,11 @@ package loop
 import (
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/nextbest/nextbest/decision"
+	"github.com/nextbest/nextbest/features"
 	"github.com/nextbest/nextbest/guardrail"
 )
 
@@ -82,4 +85,22 @@ func brand(root *node) *guardrail.Brand {
 		b.Examples = append(b.Examples, guardrail.Example{Text: n.key("text").text, Embedding: n.key("embedding").numbers()})
 	}
 	return b
+}
+
+// embeddingFeature is the action's vector that is compared with those of a brand's examples.
+const embeddingFeature = "embedding"
+
+// brandFeatures gives the actions of the catalogue what the brand says of them (guardrail.Brand.Features), where the loop
+// declares features of these names: brand.banned, brand.similarity.
+func brandFeatures(l *decision.Loop, b *guardrail.Brand) {
+	for i := range l.Actions {
+		a := &l.Actions[i]
+		for _, f := range b.Features(l.Subjects[i].Text, a.Features.Get(embeddingFeature).Numbers()) {
+			declared := slices.ContainsFunc(l.Schema.Action, func(d features.Field) bool { return d.Name == f.Name && d.Type == features.NumberType })
+			if declared && a.Features.Get(f.Name).Kind() == features.Missing {
+				a.Features, _ = features.NewSet(append(slices.Clone(a.Features), f)) // names come once
+			}
+		}
+		l.Subjects[i].Features = a.Features
+	}
 }

@@ -75,6 +75,9 @@ func (c *compiler) guardrails(root *node, l *decision.Loop) {
 		list[i] = rules[i].compiled(l.Zone)
 		byName[list[i].Name] = &rules[i]
 	}
+	if of != nil {
+		brandFeatures(l, of)
+	}
 	if len(rules) == 0 || c.wrong() {
 		return
 	}

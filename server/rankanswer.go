@@ -17,6 +17,7 @@ func answerOf(r *decision.Record) *nextbestv1.RankResponse {
 		Cold:           r.Cold,
 		Fallback:       r.Outcome.Fallback,
 		Excluded:       excludedOf(r, first),
+		Warnings:       first.Warnings,
 		Logged:         r.Outcome.Fallback != decision.FallbackLogUnavailable,
 	}
 	if m.Logged { // an event that nobody can find has no id
@@ -32,7 +33,7 @@ func rankedSlotsOf(r *decision.Record, m *nextbestv1.RankResponse) []*nextbestv1
 	slots := make([]*nextbestv1.RankedSlot, len(r.Choices))
 	for i := range r.Choices {
 		c := &r.Choices[i]
-		slot := &nextbestv1.RankedSlot{Id: r.Slots[i].ID, ActionId: r.ActionID(c.Served())}
+		slot := &nextbestv1.RankedSlot{Id: r.Slots[i].ID, ActionId: r.ActionID(c.Served()), Warnings: c.Warnings}
 		if i == 0 {
 			slot.Ranking, slot.Excluded = m.Ranking, m.Excluded
 		} else {

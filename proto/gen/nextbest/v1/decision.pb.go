@@ -328,6 +328,7 @@ type RankedSlot struct {
 	ActionId      string                 `protobuf:"bytes,2,opt,name=action_id,json=actionId,proto3" json:"action_id,omitempty"`
 	Ranking       []*RankedAction        `protobuf:"bytes,3,rep,name=ranking,proto3" json:"ranking,omitempty"`
 	Excluded      []*ExcludedAction      `protobuf:"bytes,4,rep,name=excluded,proto3" json:"excluded,omitempty"`
+	Warnings      []string               `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -386,6 +387,13 @@ func (x *RankedSlot) GetRanking() []*RankedAction {
 func (x *RankedSlot) GetExcluded() []*ExcludedAction {
 	if x != nil {
 		return x.Excluded
+	}
+	return nil
+}
+
+func (x *RankedSlot) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
 	}
 	return nil
 }
@@ -465,7 +473,9 @@ type RankResponse struct {
 	// False: the event could not be logged. It has no event id, and is never learned from.
 	Logged bool `protobuf:"varint,10,opt,name=logged,proto3" json:"logged,omitempty"`
 	// What decided, when the request asked for it.
-	Explanation   *Explanation `protobuf:"bytes,11,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	Explanation *Explanation `protobuf:"bytes,11,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	// Reasons of the guardrails that the served action breaks and that only warn; with slots, the first slot's.
+	Warnings      []string `protobuf:"bytes,12,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -573,6 +583,13 @@ func (x *RankResponse) GetLogged() bool {
 func (x *RankResponse) GetExplanation() *Explanation {
 	if x != nil {
 		return x.Explanation
+	}
+	return nil
+}
+
+func (x *RankResponse) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
 	}
 	return nil
 }
@@ -1218,16 +1235,17 @@ const file_nextbest_v1_decision_proto_rawDesc = "" +
 	"\fRankedAction\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vprobability\x18\x02 \x01(\x01R\vprobability\x12\x14\n" +
-	"\x05score\x18\x03 \x01(\x01R\x05score\"\xa7\x01\n" +
+	"\x05score\x18\x03 \x01(\x01R\x05score\"\xc3\x01\n" +
 	"\n" +
 	"RankedSlot\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\taction_id\x18\x02 \x01(\tR\bactionId\x123\n" +
 	"\aranking\x18\x03 \x03(\v2\x19.nextbest.v1.RankedActionR\aranking\x127\n" +
-	"\bexcluded\x18\x04 \x03(\v2\x1b.nextbest.v1.ExcludedActionR\bexcluded\"8\n" +
+	"\bexcluded\x18\x04 \x03(\v2\x1b.nextbest.v1.ExcludedActionR\bexcluded\x12\x1a\n" +
+	"\bwarnings\x18\x05 \x03(\tR\bwarnings\"8\n" +
 	"\x0eExcludedAction\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xa7\x03\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xc3\x03\n" +
 	"\fRankResponse\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12(\n" +
 	"\x10reward_action_id\x18\x02 \x01(\tR\x0erewardActionId\x123\n" +
@@ -1241,7 +1259,8 @@ const file_nextbest_v1_decision_proto_rawDesc = "" +
 	"\x05slots\x18\t \x03(\v2\x17.nextbest.v1.RankedSlotR\x05slots\x12\x16\n" +
 	"\x06logged\x18\n" +
 	" \x01(\bR\x06logged\x12:\n" +
-	"\vexplanation\x18\v \x01(\v2\x18.nextbest.v1.ExplanationR\vexplanation\"\xd0\x04\n" +
+	"\vexplanation\x18\v \x01(\v2\x18.nextbest.v1.ExplanationR\vexplanation\x12\x1a\n" +
+	"\bwarnings\x18\f \x03(\tR\bwarnings\"\xd0\x04\n" +
 	"\vExplanation\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x12#\n" +
 	"\rlearning_mode\x18\x02 \x01(\tR\flearningMode\x12\x14\n" +
