@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/nextbest/nextbest/decision"
+	"github.com/nextbest/nextbest/features"
 	"github.com/nextbest/nextbest/guardrail"
 )
 
@@ -63,6 +64,7 @@ func (s *Store) FetchHolding(ctx context.Context, user string, names []string, h
 		r.cmd, r.also = fields, script
 	}
 	if err := s.lane(key).do(r); err != nil {
+		s.takeBack(user, h, err)
 		return decision.UserState{}, storeError(ctx, "fetch", err)
 	}
 	var state decision.UserState
@@ -79,11 +81,21 @@ func (s *Store) FetchHolding(ctx context.Context, user string, names []string, h
 	}
 	var err error
 	if state.Contacts, err = contactsIn(script); err != nil {
+		s.takeBack(user, h, err)
 		s.stats.contacts.Add(1)
 		s.options.Logger.Debug("contacts cannot be read", "error", err)
 		state.Contacts = guardrail.UserContacts{}
 	}
 	return state, nil
+}
+
+// takeBack takes a hold away that Redis may put there after the caller has given up, and has settled. Where nothing was sent
+// there is none.
+func (s *Store) takeBack(user string, h decision.Hold, cause error) {
+	switch reason, _ := classify(cause); reason {
+	case features.ReasonTimeout, features.ReasonCanceled, features.ReasonUnreachable:
+		time.AfterFunc(4*s.options.Timeout, func() { s.Settle(user, h, nil) })
+	}
 }
 
 func (s *Store) holding(ctx context.Context, user string, h decision.Hold, command, script string) *redis.Cmd {

@@ -135,3 +135,40 @@ func BenchmarkFetchHolding(b *testing.B) {
 		})
 	}
 }
+
+// A hold that Redis takes after its caller has given up does not stay for ever.
+func TestLateHoldsAreTakenBack(t *testing.T) {
+	server := redistest.Start(t)
+	s := connect(t, server.Addr, func(o *Options) { o.Timeout = 50 * time.Millisecond })
+	if _, err := s.FetchHolding(t.Context(), "ann", nil, decision.Hold{Loop: "shop", Event: "e0", UnixMillis: aHold.UnixMillis}); err != nil {
+		t.Fatal(err)
+	}
+	s.Settle("ann", decision.Hold{Loop: "shop", Event: "e0", UnixMillis: aHold.UnixMillis}, nil)
+	server.Hang()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	if state, err := s.FetchHolding(ctx, "ann", nil, aHold); err == nil && state.Contacts.Known {
+		t.Fatal("a hung Redis has answered")
+	}
+	s.Settle("ann", aHold, nil)
+	server.Resume()
+	other := connect(t, server.Addr, nil)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		state, err := other.FetchHolding(t.Context(), "ann", nil, decision.Hold{Loop: "shop", Event: "probe", UnixMillis: aHold.UnixMillis + 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		others := 0
+		for _, c := range state.Contacts.Recent {
+			if c.Event != "probe" {
+				others++
+			}
+		}
+		if others == 0 && time.Until(deadline) < 9500*time.Millisecond {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("a hold stays: %+v", state.Contacts.Recent)
+		}
+	}
+}
