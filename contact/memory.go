@@ -19,7 +19,7 @@ import (
 // Bounds of a user's contacts.
 const (
 	Kept        = 90 * 24 * time.Hour // the longest window of a cap
-	maxContacts = 200                 // of one user: the oldest beyond are forgotten
+	maxContacts = 1000                // of one user: the oldest beyond are forgotten, and that is said
 	shards      = 64
 )
 
@@ -36,6 +36,8 @@ type shard struct {
 // user is what is known of one: contacts by time, the newest last.
 type user struct {
 	contacts   []guardrail.Contact
+	settled    int // how many of them are no holds: those are as many as requests are in flight
+	truncated  bool
 	suppressed []string
 }
 
@@ -68,7 +70,7 @@ func (m *Memory) Hold(name string, h decision.Hold) guardrail.UserContacts {
 	u := s.of(name)
 	at := time.UnixMilli(h.UnixMillis).UTC()
 	u.forget(at.Add(-Kept))
-	known := guardrail.UserContacts{Known: true, Suppressed: u.suppressed} // suppressions are never changed in place
+	known := guardrail.UserContacts{Known: true, Suppressed: u.suppressed, Truncated: u.truncated} // suppressions are never changed in place
 	known.Recent = slices.Clone(u.contacts)
 	slices.Reverse(known.Recent)
 	if !slices.ContainsFunc(u.contacts, func(c guardrail.Contact) bool { return c.Held && c.Event == h.Event && c.Loop == h.Loop }) {
@@ -153,17 +155,27 @@ func (u *user) add(c guardrail.Contact) {
 		i--
 	}
 	u.contacts = slices.Insert(u.contacts, i, c)
-	if extra := len(u.contacts) - maxContacts; extra > 0 {
-		u.contacts = slices.Delete(u.contacts, 0, extra)
+	if c.Held {
+		return
+	}
+	if u.settled++; u.settled > maxContacts {
+		oldest := slices.IndexFunc(u.contacts, func(c guardrail.Contact) bool { return !c.Held })
+		u.contacts = slices.Delete(u.contacts, oldest, oldest+1)
+		u.settled--
+		u.truncated = true
 	}
 }
 
 func (u *user) forget(before time.Time) {
 	n := 0
 	for n < len(u.contacts) && !u.contacts[n].At.After(before) {
+		if !u.contacts[n].Held {
+			u.settled--
+		}
 		n++
 	}
 	u.contacts = slices.Delete(u.contacts, 0, n)
+	u.truncated = u.truncated && n == 0 // What is gone is older than any window by now.
 }
 
 // Source joins a feature store and the contacts of this process.

@@ -31,8 +31,9 @@ func TestOldContactsAreForgotten(t *testing.T) {
 	for i := range maxContacts + 50 {
 		m.Restore("ann", guardrail.Contact{At: at.Add(time.Duration(i) * time.Second), Event: fmt.Sprint("e", i), Loop: "shop"})
 	}
-	if n := len(m.Hold("ann", decision.Hold{Loop: "shop", Event: "x", UnixMillis: at.Add(time.Hour).UnixMilli()}).Recent); n != maxContacts {
-		t.Errorf("%d contacts of one user are kept, want the newest %d", n, maxContacts)
+	known := m.Hold("ann", decision.Hold{Loop: "shop", Event: "x", UnixMillis: at.Add(time.Hour).UnixMilli()})
+	if n := len(known.Recent); n != maxContacts || !known.Truncated {
+		t.Errorf("%d contacts of one user are kept, said to be all %t; want the newest %d", n, !known.Truncated, maxContacts)
 	}
 	m.Forget(at.Add(Kept + 24*time.Hour))
 	for i := range m.shards {

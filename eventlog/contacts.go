@@ -12,7 +12,7 @@ func fromContacts(c *guardrail.UserContacts) *logv1.Contacts {
 	if !c.Known && len(c.Recent) == 0 && len(c.Suppressed) == 0 {
 		return nil
 	}
-	m := &logv1.Contacts{Known: c.Known, Suppressed: c.Suppressed}
+	m := &logv1.Contacts{Known: c.Known, Suppressed: c.Suppressed, Truncated: c.Truncated}
 	for i := range c.Recent {
 		x := &c.Recent[i]
 		m.Recent = append(m.Recent, &logv1.Contact{
@@ -23,7 +23,7 @@ func fromContacts(c *guardrail.UserContacts) *logv1.Contacts {
 }
 
 func toContacts(m *logv1.Contacts) guardrail.UserContacts {
-	c := guardrail.UserContacts{Known: m.GetKnown(), Suppressed: m.GetSuppressed()}
+	c := guardrail.UserContacts{Known: m.GetKnown(), Suppressed: m.GetSuppressed(), Truncated: m.GetTruncated()}
 	for _, x := range m.GetRecent() {
 		c.Recent = append(c.Recent, guardrail.Contact{
 			At: time.UnixMilli(x.TimeUnixMillis).UTC(), Event: x.EventId, Loop: x.Loop, Action: x.ActionId, Channel: x.Channel, Tags: x.Tags, Held: x.Held,

@@ -115,7 +115,7 @@ func drawGuards(t *rapid.T, r *decision.Record) {
 		r.ZoneOfUser = rapid.Bool().Draw(t, "zone of user")
 	}
 	if r.Contacts.Known = rapid.Bool().Draw(t, "known"); r.Contacts.Known {
-		r.Contacts.Suppressed = drawTexts(t, "suppressed")
+		r.Contacts.Suppressed, r.Contacts.Truncated = drawTexts(t, "suppressed"), rapid.Bool().Draw(t, "truncated")
 		for range rapid.IntRange(0, 3).Draw(t, "contacts") {
 			text := rapid.String()
 			r.Contacts.Recent = append(r.Contacts.Recent, guardrail.Contact{

@@ -39,6 +39,14 @@ type UserContacts struct {
 	Known      bool      // false: it could not be read
 	Recent     []Contact // newest first, back to the longest window
 	Suppressed []string  // channels that must not be used, EveryChannel for all
+	// Truncated says that there were more contacts than are kept, or read: caps whose window reaches further back than Recent
+	// take it that they are reached.
+	Truncated bool
+}
+
+// covers reports whether Recent has all contacts since a time.
+func (c *UserContacts) covers(since time.Time) bool {
+	return !c.Truncated || len(c.Recent) > 0 && !c.Recent[len(c.Recent)-1].At.After(since)
 }
 
 // Scope says which contacts a cap counts, and which actions it is about.
@@ -165,6 +173,9 @@ func (c *Cap) reason(a *Subject, q *ContactQuery) string {
 			return ReasonContactsUnknown
 		}
 		return ""
+	}
+	if !q.Contacts.covers(q.Now.Add(-c.Window)) {
+		return reasonCap + c.Name
 	}
 	used, byLoop := 0, map[string]int(nil)
 	if len(c.KeptFor) > 0 {

@@ -50,13 +50,15 @@ func TestCaps(t *testing.T) {
 		{"per channel that the action has not", Cap{Limit: 1, Window: day, Per: PerChannel, Of: "push"}, []Contact{reached(time.Hour, "shop", "x")}, ""},
 		{"held by another event", Cap{Limit: 1, Window: day, Per: PerAction}, []Contact{{At: noon, Event: "e", Loop: "shop", Held: true}}, "cap:c"},
 		{"held by itself", Cap{Limit: 1, Window: day}, []Contact{{At: noon, Event: "now", Loop: "shop", Held: true}}, ""},
+		{"more than are known", Cap{Limit: 9, Window: day}, nil, "cap:c"},
 		{"kept for another loop", Cap{Limit: 2, Window: day, AllLoops: true, KeptFor: map[string]int{"legal": 1}}, []Contact{reached(time.Hour, "shop", "x")}, "cap:c"},
 		{"kept, and used", Cap{Limit: 2, Window: day, AllLoops: true, KeptFor: map[string]int{"legal": 1}}, []Contact{reached(time.Hour, "legal", "x")}, ""},
 		{"kept for itself", Cap{Limit: 2, Window: day, AllLoops: true, KeptFor: map[string]int{"shop": 1}}, []Contact{reached(time.Hour, "shop", "x")}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.cap.Name = "c"
-			got := reasonsOf(&ContactPolicy{Caps: []Cap{tc.cap}}, ContactQuery{Contacts: UserContacts{Known: true, Recent: tc.recent}}, mail)
+			known := UserContacts{Known: true, Recent: tc.recent, Truncated: tc.recent == nil}
+			got := reasonsOf(&ContactPolicy{Caps: []Cap{tc.cap}}, ContactQuery{Contacts: known}, mail)
 			if got[0] != tc.want {
 				t.Errorf("%q, want %q", got[0], tc.want)
 			}

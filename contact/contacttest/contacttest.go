@@ -35,6 +35,7 @@ func Run(t *testing.T, newKeepers func(t *testing.T) []Keeper) {
 		{"the same event holds one place", heldOnce},
 		{"suppressions", suppressions},
 		{"a cap of three permits three of a thousand at once", capOfThree},
+		{"holds push nothing out", manyHolds},
 		{"any id", anyID},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, newKeepers(t)) })
@@ -167,6 +168,35 @@ func capOfThree(t *testing.T, ks []Keeper) {
 	if n := permitted.Load(); n != 3 {
 		t.Errorf("%d of %d at once were permitted, want 3", n, callers)
 	}
+	// They still count when everything has settled.
+	left := -1
+	for deadline := time.Now().Add(10 * time.Second); left != 3 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		left = 0
+		for _, c := range hold(t, ks[0], "ann", holdOf("probe", start.Add(time.Hour))).Recent {
+			if !c.Held {
+				left++
+			} else if c.Event != "probe" {
+				left = -1000
+			}
+		}
+	}
+	if left != 3 {
+		t.Errorf("%d contacts are left, want 3", left)
+	}
+}
+
+// manyHolds is far more than are kept of settled contacts: those in flight must not push out what has happened.
+func manyHolds(t *testing.T, ks []Keeper) {
+	first := holdOf("first", start)
+	hold(t, ks[0], "ann", first)
+	for i := range 1500 {
+		hold(t, ks[0], "ann", holdOf(fmt.Sprint("h", i), start.Add(time.Second)))
+	}
+	ks[0].Settle("ann", first, []guardrail.Contact{reachedBy("first", "a", start)})
+	for i := range 1500 {
+		ks[0].Settle("ann", holdOf(fmt.Sprint("h", i), start.Add(time.Second)), nil)
+	}
+	eventually(t, ks[0], "ann", []guardrail.Contact{reachedBy("first", "a", start)})
 }
 
 func anyID(t *testing.T, ks []Keeper) {

@@ -21,8 +21,8 @@ var _ decision.ContactSource = (*Store)(nil)
 // Bounds of a user's contacts.
 const (
 	ContactsKept     = 90 * 24 * time.Hour // the longest window of a cap
-	maxContacts      = 1000                // of one user: the oldest beyond are forgotten
-	contactsRead     = 200                 // the newest
+	maxContacts      = 10_000              // of one user, holds included: the oldest beyond are forgotten
+	contactsRead     = 1000                // the newest
 	settleQueue      = 1 << 14             // settlements that wait; what has no room leaves its hold, which counts
 	settleBatch      = 256
 	maxMember        = 4 << 10 // bytes of a contact; longer ones are not ours
@@ -172,6 +172,7 @@ func contactsIn(cmd *redis.Cmd) (guardrail.UserContacts, error) {
 		}
 		all.Recent = append(all.Recent, c)
 	}
+	all.Truncated = len(all.Recent) >= contactsRead
 	return all, nil
 }
 

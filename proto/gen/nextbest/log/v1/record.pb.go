@@ -908,6 +908,7 @@ type Contacts struct {
 	Known         bool                   `protobuf:"varint,1,opt,name=known,proto3" json:"known,omitempty"`
 	Recent        []*Contact             `protobuf:"bytes,2,rep,name=recent,proto3" json:"recent,omitempty"`         // newest first
 	Suppressed    []string               `protobuf:"bytes,3,rep,name=suppressed,proto3" json:"suppressed,omitempty"` // channels that must not be used; '*' is all
+	Truncated     bool                   `protobuf:"varint,4,opt,name=truncated,proto3" json:"truncated,omitempty"`  // there were more
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -961,6 +962,13 @@ func (x *Contacts) GetSuppressed() []string {
 		return x.Suppressed
 	}
 	return nil
+}
+
+func (x *Contacts) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
 }
 
 // Decision is everything that decided, and what was decided.
@@ -1899,13 +1907,14 @@ const file_nextbest_log_v1_record_proto_rawDesc = "" +
 	"\taction_id\x18\x04 \x01(\tR\bactionId\x12\x18\n" +
 	"\achannel\x18\x05 \x01(\tR\achannel\x12\x12\n" +
 	"\x04tags\x18\x06 \x03(\tR\x04tags\x12\x12\n" +
-	"\x04held\x18\a \x01(\bR\x04held\"r\n" +
+	"\x04held\x18\a \x01(\bR\x04held\"\x90\x01\n" +
 	"\bContacts\x12\x14\n" +
 	"\x05known\x18\x01 \x01(\bR\x05known\x120\n" +
 	"\x06recent\x18\x02 \x03(\v2\x18.nextbest.log.v1.ContactR\x06recent\x12\x1e\n" +
 	"\n" +
 	"suppressed\x18\x03 \x03(\tR\n" +
-	"suppressed\"\x90\a\n" +
+	"suppressed\x12\x1c\n" +
+	"\ttruncated\x18\x04 \x01(\bR\ttruncated\"\x90\a\n" +
 	"\bDecision\x12\x12\n" +
 	"\x04loop\x18\x01 \x01(\tR\x04loop\x12\x19\n" +
 	"\bevent_id\x18\x02 \x01(\tR\aeventId\x12\x17\n" +
