@@ -55,7 +55,7 @@ func (b *between) of(values *[sendCells]float64) float64 {
 // a Gaussian process over cells.
 type habits struct {
 	between float64 // variance of what users differ by, at any one hour
-	width   float64 // concentration of the correlation around an hour, see circular
+	width   float64 // of the correlation around an hour, on a circle of radius 1; see circular
 	weekend float64 // correlation of the same hour of a weekday and of the weekend
 }
 
@@ -72,20 +72,20 @@ func (h *habits) covariance(lags *[hoursOfDay]float64, i, j int) float64 {
 	return float64(h.between * (levelShare + c))
 }
 
-// circular returns the correlations of hours that are 0 to 23 hours apart on the circle of a day: the wrapped Cauchy
-// density (Mardia and Jupp, Directional Statistics, 2000, 3.5.7)
+// circular returns the correlations of hours that are 0 to 23 hours apart on the circle of a day: the periodic squared
+// exponential (MacKay, Introduction to Gaussian processes, 1998; Rasmussen and Williams, Gaussian Processes for Machine
+// Learning, 2006, 4.31)
 //
-//	k(δ) = (1 − ρ)² / (1 − 2ρ·cos δ + ρ²) = (1 − ρ)/(1 + ρ)·(1 + 2·Σ ρⁿ·cos nδ),
+//	k(δ) = exp(−2·sin²(δ/2)/width²) = exp(−(1 − cos δ)/width²),
 //
-// less its mean over the circle and scaled to 1 at 0. Its spectrum is positive and geometric: smooth, and with a tail
-// heavier than that of a periodic squared exponential. Without the mean, hours compete: who is there in the morning is
-// less often there at night.
-func circular(rho float64) (lags [hoursOfDay]float64) {
+// less its mean over the circle and scaled to 1 at 0: what all hours have in common stands apart, in levelShare. What is
+// left sums to 0 over a day, so that hours compete: who is there in the morning is less often there at night.
+func circular(width float64) (lags [hoursOfDay]float64) {
 	cosines := [hoursOfDay/2 + 1]float64{1, 0.9659258262890683, 0.8660254037844386, 0.7071067811865476, 0.5, 0.25881904510252074, 0,
 		-0.25881904510252074, -0.5, -0.7071067811865476, -0.8660254037844386, -0.9659258262890683, -1}
-	peak, mean := float64((1-rho)*(1-rho)), 0.0
+	mean := 0.0
 	for i := range lags {
-		lags[i] = peak / (peak + float64(2*rho*(1-cosines[min(i, hoursOfDay-i)])))
+		lags[i] = exp((cosines[min(i, hoursOfDay-i)] - 1) / float64(width*width))
 		mean += lags[i] / hoursOfDay
 	}
 	for i := range lags {
@@ -111,7 +111,7 @@ type habit struct {
 func newHabits() (out [betweens * widths * weekends]habit) {
 	i := 0
 	for _, between := range [betweens]float64{0.02, 0.04, 0.08, 0.16} {
-		for _, width := range [widths]float64{0.5, 0.7} {
+		for _, width := range [widths]float64{0.5, 0.9} {
 			for _, weekend := range [weekends]float64{0.5, 0.9} {
 				out[i] = habit{habits{between, width, weekend}, circular(width)}
 				i++
@@ -124,5 +124,5 @@ func newHabits() (out [betweens * widths * weekends]habit) {
 // usualHabit is the number of the choice that counts until another one foresees rewards better.
 const usualHabit = 1*widths*weekends + 1
 
-// habitAt is the covariance of two cells.
+// at is the covariance of two cells.
 func (h *habit) at(i, j int) float64 { return h.covariance(&h.lags, i, j) }

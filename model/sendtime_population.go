@@ -21,10 +21,11 @@ type population struct {
 
 // What is taken of the population before anything is known, in units of the noise variance.
 const (
-	populationLevel   = 1.0 // variance that hours share: wide
-	populationShape   = 0.1 // variance of an hour around it
-	populationWidth   = 0.6 // see circular
-	populationWeekend = 0.8 // correlation of weekday and weekend
+	populationLevel   = 1.0  // variance that hours share: wide
+	populationShape   = 0.1  // variance of an hour around it
+	populationWidth   = 0.5  // see circular
+	populationRough   = 0.01 // variance of an hour by itself: days have edges
+	populationWeekend = 0.8  // correlation of weekday and weekend
 )
 
 // populationPrior returns K₀.
@@ -35,6 +36,9 @@ func populationPrior() (prior [triangleCells]float64) {
 			c := float64(populationShape * lags[(i-j)%hoursOfDay])
 			if i/hoursOfDay != j/hoursOfDay {
 				c *= populationWeekend
+			}
+			if i == j {
+				c += populationRough
 			}
 			prior[triangle(i)+j] = populationLevel + c
 		}

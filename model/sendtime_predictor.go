@@ -10,12 +10,12 @@ type SendTimesPredictor struct {
 	totals        totals
 }
 
-// DefaultSendTimeExploration returns what send times are explored with: SquareCB over upper bounds of one standard
-// deviation. Neighbouring hours and a user's later sends share what a send teaches, so that optimism soon pays, and more
-// of it than for actions that share nothing (Srinivas, Krause, Kakade and Seeger, Gaussian process optimization in the
-// bandit setting, ICML 2010).
+// DefaultSendTimeExploration returns what send times are explored with: SquareCB over upper bounds. It takes more optimism,
+// and sharper gaps, than actions that share nothing: what a send teaches holds for the hours beside it and for the
+// user's later sends, so that a try where little is known pays back (Srinivas, Krause, Kakade and Seeger, Gaussian process
+// optimization in the bandit setting, ICML 2010), while chance alone, every day anew, costs each user again.
 func DefaultSendTimeExploration() Exploration {
-	return &squareCB{SquareCBOptions{Gamma: DefaultGamma, Optimism: 1, Shortlist: DefaultShortlist, Floor: DefaultFloor}}
+	return &squareCB{SquareCBOptions{Gamma: 2 * DefaultGamma, Optimism: 1.25, Shortlist: DefaultShortlist, Floor: DefaultFloor}}
 }
 
 // Predictor returns the immutable model of everything learned so far.
