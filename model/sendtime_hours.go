@@ -60,8 +60,8 @@ type habits struct {
 }
 
 // levelShare is how much of what users differ by is common to all hours: some answer more often than others, which is
-// nothing to choose an hour by.
-const levelShare = 0.1
+// nothing to choose an hour by, and would only blur how far the hours that were tried are known.
+const levelShare = 0.02
 
 // covariance of two cells.
 func (h *habits) covariance(lags *[hoursOfDay]float64, i, j int) float64 {

@@ -15,7 +15,7 @@ type SendTimesPredictor struct {
 // user's later sends, so that a try where little is known pays back (Srinivas, Krause, Kakade and Seeger, Gaussian process
 // optimization in the bandit setting, ICML 2010), while chance alone, every day anew, costs each user again.
 func DefaultSendTimeExploration() Exploration {
-	return &squareCB{SquareCBOptions{Gamma: 2 * DefaultGamma, Optimism: 1.25, Shortlist: DefaultShortlist, Floor: DefaultFloor}}
+	return &squareCB{SquareCBOptions{Gamma: 4 * DefaultGamma, Optimism: 1.25, Shortlist: DefaultShortlist, Floor: DefaultFloor}}
 }
 
 // Predictor returns the immutable model of everything learned so far.
