@@ -169,8 +169,8 @@ func (w *habitual) play(s *SendTimes, evidence []UserEvidence, rounds, from int)
 	return sum / float64(n)
 }
 
-// TestUsersHaveHoursOfTheirOwn: 40% like 9:00, the others any hour. The best hour for all is worth about 0.26, a user's own
-// 0.5, chance 0.09. Three seeds reach 0.35 to 0.38 in the last third of 60 sends; the bar is far from both sides.
+// TestUsersHaveHoursOfTheirOwn: 40% like 9:00, the others any hour. The best hour for all is worth about 0.25, a user's own
+// 0.5, chance 0.09. Ten seeds gave 0.385 to 0.451 in the last third of 60 sends; the bar is well below.
 func TestUsersHaveHoursOfTheirOwn(t *testing.T) {
 	for seed := range uint64(3) {
 		w := newHabitual(seed, 50)
@@ -181,8 +181,9 @@ func TestUsersHaveHoursOfTheirOwn(t *testing.T) {
 	}
 }
 
-// TestNewUsersGetThePopulationsHours: the first sends of users of whom nothing is known earn more after others have been
-// learned from than without: the expected 0.25 of the population's best hour against 0.09 of chance.
+// TestNewUsersGetThePopulationsHours: the first sends of users of whom nothing is known earn about what the population's
+// best hour does, 0.25, after others have been learned from: ten seeds gave 0.203 to 0.293, and without others 0.068 to
+// 0.194. The state has not grown by the users.
 func TestNewUsersGetThePopulationsHours(t *testing.T) {
 	w := newHabitual(7, 50)
 	s := NewSendTimes(SendTimesOptions{})
@@ -200,7 +201,7 @@ func TestNewUsersGetThePopulationsHours(t *testing.T) {
 	}
 }
 
-// TestEvidenceIsForgotten: a user whose hour moves from 9:00 to 20:00 is followed.
+// TestEvidenceIsForgotten: users whose hour moves from 9:00 to 20:00 are followed: ten seeds gave 0.49 of 0.5.
 func TestEvidenceIsForgotten(t *testing.T) {
 	w := newHabitual(3, 20)
 	for i := range w.best {
