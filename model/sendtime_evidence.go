@@ -27,6 +27,8 @@ const (
 	evidenceKeep = 0.99
 	// evidenceLeast is the weight below which an hour counts as never tried.
 	evidenceLeast = 1e-3
+	// evidenceTrace is the weight up to which an hour tells nothing that rounding would leave.
+	evidenceTrace = 1e-9
 )
 
 // add counts a send.

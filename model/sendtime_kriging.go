@@ -26,7 +26,7 @@ func (k *kriging) set(h *habit, e *UserEvidence, defaultReward float64) {
 	k.habit, k.tried = h, 0
 	for i := range e.cells {
 		c := &e.cells[i]
-		if !(c.weight > 0) {
+		if !(c.weight > evidenceTrace) {
 			continue
 		}
 		k.cell[k.tried], k.mean[k.tried] = i, c.reward/c.weight-defaultReward

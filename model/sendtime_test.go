@@ -379,6 +379,22 @@ func FuzzUserEvidenceUnmarshal(f *testing.F) {
 	})
 }
 
+func FuzzSendTimesUnmarshal(f *testing.F) {
+	s := NewSendTimes(SendTimesOptions{})
+	s.Update(&UserEvidence{}, 9.5, 1, 1)
+	b, _ := s.AppendBinary(nil)
+	f.Add(b)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s := NewSendTimes(SendTimesOptions{})
+		if s.UnmarshalBinary(b) != nil {
+			return
+		}
+		if again, err := s.AppendBinary(nil); err != nil || s.UnmarshalBinary(again) != nil {
+			t.Errorf("what was read is not read again: %v", err)
+		}
+	})
+}
+
 func BenchmarkSendTimes(b *testing.B) {
 	w := newHabitual(1, 200)
 	s, evidence := NewSendTimes(SendTimesOptions{}), make([]UserEvidence, 200)
