@@ -8,6 +8,7 @@
 //	Multiclass ─┐                        ┌─ rewards arrive later (Delayed), mean something else (Flipped),
 //	Synthetic  ─┼─► World ─► scenarios ──┤  actions come later (NewActions)
 //	ABN        ─┘                        └─► Run: rank ► draw ► reward ► queue ► learn
+//	SendTimes ─────────────────────────────► SendTimes.Run: the same with model.SendTimes, one decision per user and day
 //	Logged ────────────────────────────────► Replay: the same player, over somebody else's decisions
 //
 // The same world, policy and seed give the same result on every run, on one goroutine and on several.
@@ -66,6 +67,7 @@ type Result struct {
 	BestConstant float64       // what the best single action earns, known in hindsight: expected, or estimated from a log
 	Logged       *LoggedResult // of Replay
 	Tests        *TestsResult  // of ABN.Run
+	Users        *UsersResult  // of SendTimes.Run
 	Outstanding  int           // rewards that were to arrive after the end
 
 	Time Time

@@ -43,7 +43,7 @@ type simulateFlags struct {
 }
 
 // formats are what --format can be.
-func formats() []string { return []string{"multiclass", "logged", "synthetic", "abn"} }
+func formats() []string { return []string{"multiclass", "logged", "synthetic", "abn", "sendtime"} }
 
 // simulateCommand returns nextbest simulate.
 func simulateCommand() *cobra.Command {
@@ -57,7 +57,8 @@ func simulateCommand() *cobra.Command {
   nextbest simulate --data letters.csv.gz --flip --delay 100
   nextbest simulate --data campaign.csv --format logged --columns action=arm,reward=visit --drop conversion,spend
   nextbest simulate --format synthetic --world drift --actions 20 --rounds 20000 --seed 7 --json
-  nextbest simulate --data headlines.csv.gz --format abn --tests 50 --text headline`,
+  nextbest simulate --data headlines.csv.gz --format abn --tests 50 --text headline
+  nextbest simulate --data opens.csv.gz --format sendtime --compare uniform --report hours.html`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			f.batchIsDefault = !c.Flags().Changed("batch")
@@ -84,6 +85,8 @@ Formats (CSV with a header row, plain or gzip):
   synthetic   no file: a world made from the seed.
   abn         tests of several variants: columns test, variant, impressions, clicks, and headline and srm_risk if
               there are any.
+  sendtime    when users are active: columns user, day_index, dow (0 is Monday), hour. A decision for each user and
+              active day, day by day, among the 24 hours; it pays 1 if the user is active in that hour or the next.
 
 Worlds of --format synthetic:
 `)
@@ -124,7 +127,8 @@ func (f *simulateFlags) define(to *pflag.FlagSet) {
 // ownFlags returns which formats a flag is for, when not for all.
 func ownFlags() [][2]string {
 	const worlds = "multiclass synthetic"
-	return [][2]string{{"data", "multiclass logged abn"}, {"rounds", "multiclass logged synthetic"},
+	return [][2]string{{"data", "multiclass logged abn sendtime"}, {"rounds", "multiclass logged synthetic sendtime"},
+		{"loop", "multiclass logged synthetic abn"},
 		{"flip", worlds}, {"new-actions", worlds}, {"delay", worlds}, {"batch", worlds + " abn"},
 		{"columns", "logged"}, {"drop", "logged"}, {"replay", "logged"},
 		{"world", "synthetic"}, {"actions", "synthetic"}, {"features", "synthetic"},

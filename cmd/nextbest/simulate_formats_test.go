@@ -12,6 +12,7 @@ import (
 const (
 	campaign  = "demodata/hillstrom.csv.gz"
 	headlines = "../../simulate/testdata/upworthy.csv"
+	active    = "../../simulate/testdata/active-hours.csv.gz"
 	visits    = " --format logged --columns action=arm,reward=visit --drop conversion,spend --rounds 3000"
 )
 
@@ -55,7 +56,8 @@ func TestSimulateFormats(t *testing.T) {
 		{"--format synthetic --rounds 300 --world arriving --actions 4 --features 2", []string{"expected.reward"}, nil},
 		{"--data " + campaign + visits, []string{"logged.low", "logged.high", "logged.accepted"}, []string{"expected", "logged.ips"}},
 		{"--data " + campaign + visits + " --replay importance", []string{"logged.ips", "logged.effective_rows", "logged.max_weight"}, []string{"logged.accepted"}},
-		{"--data " + headlines + " --format abn --visitors 400 --text headline", []string{"tests.share_second_half", "expected.share_of_possible_gain"}, []string{"logged"}},
+		{"--data " + headlines + " --format abn --visitors 400 --text headline", []string{"tests.share_second_half", "expected.share_of_possible_gain"}, []string{"logged", "users"}},
+		{"--data " + active + " --format sendtime --seeds 2 --compare uniform", []string{"users.cold_start", "users.best_constant_reward", "users.curve", "tenths"}, []string{"logged", "tests"}},
 	} {
 		got := simulatedJSON(t, c.flags)
 		for _, path := range append(c.want, "rounds", "actions", "average_reward", "cpu_seconds", "policy", "seed", "uniform_reward", "best_constant_reward") {
@@ -115,6 +117,8 @@ func TestSimulateFlagsBelongToFormats(t *testing.T) {
 		{"--data x --format abn --rounds 3", "--rounds is not for --format abn"},
 		{"--format synthetic --world flat", `no world is called "flat"`},
 		{"--format synthetic --actions 1", "at least 2"},
+		{"--data x --format sendtime --loop y", "--loop is not for --format sendtime"},
+		{"--data x --format sendtime --batch 5", "--batch is not for --format sendtime"},
 		{"--data x --seeds 0", "--seeds 0 is not between"},
 		{"--data x --delay -1", "--delay -1 is not between"},
 		{"--data x --batch -1", "--batch -1 is negative"},

@@ -35,6 +35,8 @@ func (f *simulateFlags) game() (*game, error) {
 		g, err = f.syntheticGame(), nil
 	case "abn":
 		g, err = f.abnGame()
+	case "sendtime":
+		g, err = f.sendTimeGame()
 	}
 	if err != nil {
 		return nil, err
@@ -193,4 +195,17 @@ func (f *simulateFlags) abnGame() (*game, error) {
 		title += ", with the headlines' words"
 	}
 	return &game{title: title, unit: "tests", axis: "visitors of a test", steps: o.Tests, skip: data.Skipped, play: play}, nil
+}
+
+func (f *simulateFlags) sendTimeGame() (*game, error) {
+	data, err := readData(f.data, simulate.ReadSendTimes)
+	if err != nil {
+		return nil, err
+	}
+	rounds := atMost(f.rounds, len(data.Days))
+	play := func(ctx context.Context, p simulate.Policy, seed uint64, progress func()) (*simulate.Result, error) {
+		return data.Run(ctx, p, simulate.Options{Rounds: rounds, Seed: seed, Progress: progress})
+	}
+	title := fmt.Sprintf("%s, send times of %d users", filepath.Base(f.data), data.Users)
+	return &game{title: title, unit: "rounds", axis: "rounds", steps: rounds, play: play}, nil
 }

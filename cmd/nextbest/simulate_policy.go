@@ -7,6 +7,7 @@ import (
 
 	"github.com/nextbest/nextbest/learn"
 	"github.com/nextbest/nextbest/loop"
+	"github.com/nextbest/nextbest/model"
 	"github.com/nextbest/nextbest/simulate"
 )
 
@@ -30,6 +31,9 @@ func namedPolicy(name string) (simulate.Policy, error) {
 
 // policies returns what is to be played: the one of --policy or --loop, then those of --compare.
 func (f *simulateFlags) policies() ([]simulate.Policy, error) {
+	if f.format == "sendtime" {
+		return f.sendTimePolicies()
+	}
 	first, err := f.readPolicy()
 	if err != nil {
 		return nil, err
@@ -39,6 +43,23 @@ func (f *simulateFlags) policies() ([]simulate.Policy, error) {
 		p, err := namedPolicy(name)
 		if err != nil {
 			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// sendTimePolicies returns the same for send times, which have an estimator and a default of their own.
+func (f *simulateFlags) sendTimePolicies() ([]simulate.Policy, error) {
+	var out []simulate.Policy
+	for _, name := range append([]string{f.policy}, f.compare...) {
+		p, err := namedPolicy(name)
+		if err != nil {
+			return nil, err
+		}
+		if name == "" || name == "default" {
+			p.Exploration = model.DefaultSendTimeExploration()
+			p.Name = p.Exploration.String()
 		}
 		out = append(out, p)
 	}

@@ -67,6 +67,7 @@ type simulateReport struct {
 	Expected      *expectedParts `json:"expected,omitempty"` // absent for logged decisions
 	Logged        *loggedParts   `json:"logged,omitempty"`
 	Tests         *testParts     `json:"tests,omitempty"`
+	Users         *userParts     `json:"users,omitempty"` // of send times
 	Speed         speedParts     `json:"speed"`
 	Seeds         []seedParts    `json:"seeds"`
 }
@@ -98,6 +99,19 @@ type testParts struct {
 	LeftOut    int     `json:"left_out"` // srm_risk, in the whole file
 	FirstHalf  float64 `json:"share_first_half"`
 	SecondHalf float64 `json:"share_second_half"`
+}
+
+// userParts are by the number of a user's decision.
+type userParts struct {
+	Users        int              `json:"users"`
+	BestConstant float64          `json:"best_constant_reward"` // of the best single action of each user, known in hindsight
+	ColdStart    []firstDecisions `json:"cold_start"`
+	Curve        []float64        `json:"curve"` // average reward of the first, second, ... decision of each user
+}
+
+type firstDecisions struct {
+	Decisions     int     `json:"decisions"` // of each user
+	AverageReward float64 `json:"average_reward"`
 }
 
 // speedParts are processor time on the runs' own threads.
@@ -144,7 +158,7 @@ func newSimulateReport(g *game, s *simulated) simulateReport {
 		AverageReward: average, CPUSeconds: s.cpu.Seconds(), Policy: s.policy, Seed: s.first, First: s.firstRounds(),
 		UniformReward: s.mean(func(r *simulate.Result) float64 { return r.Uniform }),
 		BestConstant:  s.mean(func(r *simulate.Result) float64 { return r.BestConstant }),
-		Title:         g.title, Format: g.format, Expected: s.expected(), Logged: s.logged(average), Tests: s.tests(g.skip),
+		Title:         g.title, Format: g.format, Expected: s.expected(), Logged: s.logged(average), Tests: s.tests(g.skip), Users: s.users(),
 		Halves: s.means(func(r *simulate.Result) []float64 { return r.Halves }),
 		Tenths: s.means(func(r *simulate.Result) []float64 { return r.Tenths }),
 		Speed:  s.speed(), Seeds: s.seeds(),
@@ -168,16 +182,18 @@ func last(xs []float64) *float64 {
 }
 
 func (s *simulated) firstRounds() []firstRounds {
-	averages := s.means(func(r *simulate.Result) []float64 {
-		out := make([]float64, len(r.First))
-		for i, p := range r.First {
-			out[i] = p.AverageReward
-		}
-		return out
-	})
+	averages := s.means(func(r *simulate.Result) []float64 { return averagesOf(r.First) })
 	out := make([]firstRounds, len(averages))
 	for i, x := range averages {
 		out[i] = firstRounds{s.results[0].First[i].Rounds, x}
+	}
+	return out
+}
+
+func averagesOf(points []simulate.Point) []float64 {
+	out := make([]float64, len(points))
+	for i, p := range points {
+		out[i] = p.AverageReward
 	}
 	return out
 }
@@ -227,6 +243,26 @@ func (s *simulated) tests(leftOut int) *testParts {
 	return &testParts{Played: first.Played, LeftOut: leftOut,
 		FirstHalf:  s.mean(func(r *simulate.Result) float64 { return r.Tests.FirstHalf }),
 		SecondHalf: s.mean(func(r *simulate.Result) float64 { return r.Tests.SecondHalf })}
+}
+
+func (s *simulated) users() *userParts {
+	first := s.results[0].Users
+	if first == nil {
+		return nil
+	}
+	u := &userParts{Users: first.Users, BestConstant: first.BestConstant}
+	averages := s.means(func(r *simulate.Result) []float64 { return averagesOf(r.Users.First) })
+	for i, x := range averages {
+		u.ColdStart = append(u.ColdStart, firstDecisions{first.First[i].Rounds, x})
+	}
+	u.Curve = s.means(func(r *simulate.Result) []float64 {
+		var out []float64
+		for _, b := range r.Users.Curve {
+			out = append(out, b.Reward)
+		}
+		return out
+	})
+	return u
 }
 
 // speed is over all seeds. A replay ranks every row and learns from those it accepts.

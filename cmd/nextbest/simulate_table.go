@@ -37,6 +37,7 @@ func simulateLines(reports []simulateReport) []line {
 		l.add("tenths", func(r *simulateReport) string { return tenths(r.Tenths) })
 	}
 	l.loggedLines()
+	l.userLines()
 	l.part()
 	l.referenceLines()
 	l.part()
@@ -76,6 +77,21 @@ func (l *lines) loggedLines() {
 	l.add("largest weight", func(r *simulateReport) string { return fmt.Sprintf("%.3g", *r.Logged.MaxWeight) })
 }
 
+func (l *lines) userLines() {
+	first := l.reports[0].Users
+	if first == nil {
+		return
+	}
+	l.part()
+	for i, p := range first.ColdStart {
+		name := fmt.Sprintf("first %d decisions of each user", p.Decisions)
+		if p.Decisions == 1 {
+			name = "first decision of each user"
+		}
+		l.add(name, func(r *simulateReport) string { return reward(r.Users.ColdStart[i].AverageReward) })
+	}
+}
+
 func (l *lines) referenceLines() {
 	first, said := l.reports[0], "expected"
 	if first.Logged != nil {
@@ -86,6 +102,9 @@ func (l *lines) referenceLines() {
 	}
 	l.add(said+" of a uniform choice", func(r *simulateReport) string { return reward(r.UniformReward) })
 	l.add("best single action, in hindsight", func(r *simulateReport) string { return reward(r.BestConstant) })
+	if first.Users != nil {
+		l.add("best single action of each user, in hindsight", func(r *simulateReport) string { return reward(r.Users.BestConstant) })
+	}
 	if first.Expected != nil {
 		l.add("best action of each round", func(r *simulateReport) string { return reward(r.Expected.Oracle) })
 		l.add("share of the possible gain", func(r *simulateReport) string { return fmt.Sprintf("%.3f", r.Expected.Share) })

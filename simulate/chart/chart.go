@@ -46,7 +46,8 @@ func palette(i int) color.RGBA {
 	return colors[i%len(colors)]
 }
 
-// SVG writes the picture: above the average reward from the first round on, below that within each part of the run.
+// SVG writes the picture: above the average reward from the first round on, below that within each part of the run, and
+// where results are told by user, that of each user's first decisions.
 func (p *Picture) SVG(w io.Writer) error {
 	svg := vgsvg.New(width, height)
 	if err := p.draw(svg); err != nil {
@@ -65,34 +66,52 @@ func (p *Picture) SVG(w io.Writer) error {
 }
 
 func (p *Picture) draw(on vg.CanvasSizer) error {
-	running, err := p.plot("average reward so far", points)
-	if err != nil {
-		return err
+	var plots [][]*plot.Plot
+	for _, view := range p.views() {
+		one, err := p.plot(view)
+		if err != nil {
+			return err
+		}
+		plots = append(plots, []*plot.Plot{one})
 	}
-	within, err := p.plot("reward in each part", parts)
-	if err != nil {
-		return err
-	}
-	running.Title.Text = p.Title
+	plots[0][0].Title.Text = p.Title
 	canvas := draw.New(on)
 	strip := vg.Length(len(p.Policies)+3) * 15
-	tiles := draw.Tiles{Rows: 2, Cols: 1, PadY: vg.Centimeter / 2, PadTop: 6, PadBottom: strip, PadLeft: 6, PadRight: 24}
-	canvases := plot.Align([][]*plot.Plot{{running}, {within}}, tiles, canvas)
-	legend := running.Legend
+	tiles := draw.Tiles{Rows: len(plots), Cols: 1, PadY: vg.Centimeter / 2, PadTop: 6, PadBottom: strip, PadLeft: 6, PadRight: 24}
+	canvases := plot.Align(plots, tiles, canvas)
+	legend := plots[0][0].Legend
 	legend.Left, legend.Padding = true, 2
-	running.Legend, within.Legend = plot.NewLegend(), plot.NewLegend()
-	running.Draw(canvases[0][0])
-	within.Draw(canvases[1][0])
+	for i := range plots {
+		plots[i][0].Legend = plot.NewLegend()
+		plots[i][0].Draw(canvases[i][0])
+	}
 	legend.Draw(draw.Crop(canvas, vg.Centimeter, 0, 0, strip-height))
 	return nil
+}
+
+// view is what one plot shows of the runs.
+type view struct {
+	x, y string
+	bins func(*simulate.Result) []simulate.Bin
+	of   curve
+}
+
+func (p *Picture) views() []view {
+	run := func(r *simulate.Result) []simulate.Bin { return r.Curve }
+	views := []view{{p.X, "average reward so far", run, points}, {p.X, "reward in each part", run, parts}}
+	if u := p.Policies[0].Seeds[0].Users; u != nil && len(u.Curve) > 1 {
+		users := func(r *simulate.Result) []simulate.Bin { return r.Users.Curve }
+		views = append(views, view{"first decisions of each user", "average reward of them", users, points})
+	}
+	return views
 }
 
 // curve picks what a plot shows of a run.
 type curve func([]simulate.Bin) plotter.XYs
 
-func (p *Picture) plot(y string, of curve) (*plot.Plot, error) {
+func (p *Picture) plot(v view) (*plot.Plot, error) {
 	out := plot.New()
-	out.X.Label.Text, out.Y.Label.Text = p.X, y
+	out.X.Label.Text, out.Y.Label.Text = v.x, v.y
 	out.X.Tick.Marker, out.Y.Tick.Marker = roundTicks{}, roundTicks{}
 	for _, style := range []*text.Style{&out.Title.TextStyle, &out.X.Label.TextStyle, &out.Y.Label.TextStyle,
 		&out.X.Tick.Label, &out.Y.Tick.Label, &out.Legend.TextStyle} {
@@ -100,35 +119,35 @@ func (p *Picture) plot(y string, of curve) (*plot.Plot, error) {
 	}
 	out.Add(plotter.NewGrid())
 	for i, policy := range p.Policies {
-		if err := policy.add(out, palette(i), of); err != nil {
+		if err := policy.add(out, palette(i), v); err != nil {
 			return nil, fmt.Errorf("draw %s: %w", policy.Name, err)
 		}
 	}
-	return out, p.addReferences(out)
+	return out, p.addReferences(out, v)
 }
 
-func (p *Policy) add(to *plot.Plot, c color.RGBA, of curve) error {
+func (p *Policy) add(to *plot.Plot, c color.RGBA, v view) error {
 	if len(p.Seeds) > 1 {
 		for _, r := range p.Seeds {
-			if err := addLine(to, "", of(r.Curve), draw.LineStyle{Color: faint(c), Width: 0.5}); err != nil {
+			if err := addLine(to, "", v.of(v.bins(r)), draw.LineStyle{Color: faint(c), Width: 0.5}); err != nil {
 				return err
 			}
 		}
 	}
-	return addLine(to, p.Name, of(p.mean()), draw.LineStyle{Color: c, Width: 1.5})
+	return addLine(to, p.Name, v.of(p.mean(v.bins)), draw.LineStyle{Color: c, Width: 1.5})
 }
 
 // mean averages the seeds' curves bin by bin. Replays by rejection end after different numbers of rounds, in as many
 // bins: their ends are averaged too.
-func (p *Policy) mean() []simulate.Bin {
-	n := len(p.Seeds[0].Curve)
+func (p *Policy) mean(of func(*simulate.Result) []simulate.Bin) []simulate.Bin {
+	n := len(of(p.Seeds[0]))
 	for _, r := range p.Seeds {
-		n = min(n, len(r.Curve))
+		n = min(n, len(of(r)))
 	}
 	out, seeds := make([]simulate.Bin, n), float64(len(p.Seeds))
 	for i := range out {
 		for _, r := range p.Seeds {
-			b := r.Curve[i]
+			b := of(r)[i]
 			out[i] = simulate.Bin{End: out[i].End + b.End, Reward: out[i].Reward + b.Reward/seeds, Average: out[i].Average + b.Average/seeds}
 		}
 		out[i].End /= len(p.Seeds)
@@ -176,14 +195,14 @@ func addLine(to *plot.Plot, name string, at plotter.XYs, style draw.LineStyle) e
 }
 
 // addReferences adds level lines for what needs no learning.
-func (p *Picture) addReferences(to *plot.Plot) error {
+func (p *Picture) addReferences(to *plot.Plot, v view) error {
 	seeds := p.Policies[0].Seeds
 	var uniform, best float64
 	for _, r := range seeds {
 		uniform += r.Uniform / float64(len(seeds))
 		best += r.BestConstant / float64(len(seeds))
 	}
-	curve := seeds[0].Curve
+	curve := v.bins(seeds[0])
 	from, until := float64(curve[0].End), float64(curve[len(curve)-1].End)
 	for _, line := range []struct {
 		name   string

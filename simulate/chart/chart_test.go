@@ -76,9 +76,21 @@ func TestFlatCurvesAreDrawn(t *testing.T) {
 
 func TestSeedsOfDifferentLengthsAreAveraged(t *testing.T) {
 	p := Policy{Seeds: []*simulate.Result{result(0, 0, 1, 1, 1), result(0, 0, 0, 0)}}
-	mean := p.mean()
+	mean := p.mean(func(r *simulate.Result) []simulate.Bin { return r.Curve })
 	if len(mean) != 2 || mean[1] != (simulate.Bin{End: 20, Reward: 0.5, Average: 0.5}) {
 		t.Errorf("%+v", mean)
+	}
+}
+
+// TestUsersAreDrawn: results that are told by user have one plot more.
+func TestUsersAreDrawn(t *testing.T) {
+	with := result(0.1, 0.5, 0, 0.25, 1, 1, 1)
+	with.Users = &simulate.UsersResult{Curve: result(0, 0, 0, 0.5, 1).Curve}
+	drawn := svg(t, picture("users", with))
+	wellFormed(t, drawn)
+	if without := svg(t, picture("users", result(0.1, 0.5, 0, 0.25, 1, 1, 1))); !strings.Contains(drawn, "first decisions of each user") ||
+		strings.Contains(without, "of each user") {
+		t.Error("the users' decisions are not drawn where they are known")
 	}
 }
 

@@ -1,0 +1,60 @@
+package model
+
+// SendTimesPredictor is an immutable state of a SendTimes, safe for concurrent use.
+type SendTimesPredictor struct {
+	defaultReward float64
+	habit         habit
+	number        int // of the habit
+	belief        *population
+	sent          *[sendCells]float64
+	totals        totals
+}
+
+// DefaultSendTimeExploration returns what send times are explored with: SquareCB over upper bounds. It takes more optimism,
+// and sharper gaps, than actions that share nothing: what a send teaches holds for the hours beside it and for the
+// user's later sends, so that a try where little is known pays back (Srinivas, Krause, Kakade and Seeger, Gaussian process
+// optimization in the bandit setting, ICML 2010), while chance alone, every day anew, costs each user again.
+func DefaultSendTimeExploration() Exploration {
+	return &squareCB{SquareCBOptions{Gamma: 4 * DefaultGamma, Optimism: 1.25, Shortlist: DefaultShortlist, Floor: DefaultFloor}}
+}
+
+// Predictor returns the immutable model of everything learned so far.
+func (s *SendTimes) Predictor() *SendTimesPredictor {
+	belief, sent := s.belief, s.sent
+	p := s.forecast(&belief, &sent)
+	return &p
+}
+
+func (s *SendTimes) forecast(belief *population, sent *[sendCells]float64) SendTimesPredictor {
+	n := s.chosen()
+	return SendTimesPredictor{s.opts.DefaultReward, s.habits[n], n, belief, sent, s.totals}
+}
+
+// Estimate appends one Estimate for each time of the user's week to dst: Mean and Variance of what a send is worth, and as
+// Events how many sends of all users the model has learned from at that time. Times can be as close together as wanted,
+// and each is finite.
+func (p *SendTimesPredictor) Estimate(dst []Estimate, e *UserEvidence, at []HourOfWeek) []Estimate {
+	var k kriging
+	var c contrast
+	var with outlook
+	k.set(&p.habit, e, p.defaultReward)
+	noise := p.RewardDeviation()
+	noise = float64(noise * noise)
+	for _, hour := range at {
+		t := hour.cells()
+		k.at(t, &c)
+		p.belief.score(&c.z, &with)
+		dst = append(dst, Estimate{
+			Mean:     p.defaultReward + with.mean + k.evidence(&c),
+			Variance: float64(noise * (c.variance + with.variance)),
+			Events:   uint64(t.of(p.sent)),
+		})
+	}
+	return dst
+}
+
+// Events returns how many sends the model has learned from.
+func (p *SendTimesPredictor) Events() uint64 { return uint64(max(0, p.totals.examples)) }
+
+// RewardDeviation returns the standard deviation of the rewards seen, 0 before there are two.
+func (p *SendTimesPredictor) RewardDeviation() float64 { return p.totals.deviation() }
