@@ -8,13 +8,14 @@ type counts struct {
 	endings     [endings]uint64
 	fallbacks   map[string]uint64
 	excluded    map[string]uint64
+	warned      map[string]uint64
 	defaulted   map[string]uint64
 	poison      map[string]uint64
 }
 
 func newCounts() counts {
 	return counts{
-		fallbacks: make(map[string]uint64), excluded: make(map[string]uint64),
+		fallbacks: make(map[string]uint64), excluded: make(map[string]uint64), warned: make(map[string]uint64),
 		defaulted: make(map[string]uint64), poison: make(map[string]uint64),
 	}
 }
@@ -30,7 +31,7 @@ func (c *counts) encode(e *encoder) {
 	e.uvarint(c.activations)
 	e.counts(c.rewards[:])
 	e.counts(c.endings[:])
-	for _, m := range []map[string]uint64{c.fallbacks, c.excluded, c.defaulted, c.poison} {
+	for _, m := range []map[string]uint64{c.fallbacks, c.excluded, c.warned, c.defaulted, c.poison} {
 		e.tally(m)
 	}
 }
@@ -39,7 +40,7 @@ func (c *counts) decode(d *decoder) {
 	c.decisions, c.activations = d.uvarint(), d.uvarint()
 	d.counts(c.rewards[:])
 	d.counts(c.endings[:])
-	for _, m := range []*map[string]uint64{&c.fallbacks, &c.excluded, &c.defaulted, &c.poison} {
+	for _, m := range []*map[string]uint64{&c.fallbacks, &c.excluded, &c.warned, &c.defaulted, &c.poison} {
 		*m = d.tally()
 	}
 }

@@ -101,6 +101,9 @@ func (l *loopFold) tally(r *decision.Record) {
 		for _, x := range r.Choices[i].Excluded {
 			l.counts.excluded[x.Reason]++
 		}
+		for _, reason := range r.Choices[i].Warnings {
+			l.counts.warned[reason]++
+		}
 	}
 	for i := range r.Defaulted {
 		l.counts.defaulted[r.Defaulted[i].Name]++

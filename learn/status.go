@@ -29,6 +29,7 @@ type Status struct {
 	Events      map[string]uint64 // that have ended, by Ending
 	Fallbacks   map[string]uint64 // decisions that were not the policy's own choice, by reason
 	Excluded    map[string]uint64 // actions that could not be chosen, by reason
+	Warned      map[string]uint64 // actions that were served although a guardrail warns of them, by reason
 	Defaulted   map[string]uint64 // user features for which the default stood in, by name
 	Poison      map[string]uint64 // records of the loop that could not be folded, by reason
 	OpenEvents  uint64            // whose window is open
@@ -77,7 +78,7 @@ func (t *tail) status(p *publisher) *Status {
 	return &Status{
 		Loop: p.name, Snapshot: p.info, Decisions: l.counts.decisions, Activations: l.counts.activations,
 		Rewards: named[Outcome](l.counts.rewards[:]), Events: named[Ending](l.counts.endings[:]),
-		Fallbacks: maps.Clone(l.counts.fallbacks), Excluded: maps.Clone(l.counts.excluded),
+		Fallbacks: maps.Clone(l.counts.fallbacks), Excluded: maps.Clone(l.counts.excluded), Warned: maps.Clone(l.counts.warned),
 		Defaulted: maps.Clone(l.counts.defaulted), Poison: maps.Clone(l.counts.poison),
 		OpenEvents: uint64(l.queue.len()), Held: uint64(l.waiting.size), Capped: l.capped(),
 		Patience: time.Duration(l.delays.patience(l.window())), LastError: p.failure, Refused: p.refused,

@@ -69,6 +69,7 @@ func loopOf(def *learn.Definition, status learn.Status) *nextbestv1.Loop {
 		Events:       status.Events,
 		Fallbacks:    status.Fallbacks,
 		Excluded:     status.Excluded,
+		Warned:       status.Warned,
 		Defaulted:    status.Defaulted,
 		Learner: &nextbestv1.Learner{
 			LagRecords: status.LagRecords,

@@ -22,7 +22,7 @@ type scrape struct {
 
 	running, ready                              metric.Int64ObservableGauge
 	decisions, activations, events              metric.Int64ObservableCounter
-	fallbacks, excluded, defaulted              metric.Int64ObservableCounter
+	fallbacks, excluded, warned, defaulted      metric.Int64ObservableCounter
 	poison, refusedModels                       metric.Int64ObservableCounter
 	logDamaged, logErrors                       metric.Int64ObservableCounter
 	rewards, capped, openEvents, held, reloadOK metric.Int64ObservableGauge
@@ -80,6 +80,7 @@ func (s *scrape) makeLoops() {
 	s.rewards = s.gauge("rewards", "Rewards in the log, by loop and what has become of them so far.")
 	s.events = s.counter("events", "Events that have ended, by loop and ending.")
 	s.fallbacks = s.counter("fallbacks", "Decisions that were not the policy's own choice, by loop and reason.")
+	s.warned = s.counter("warned", "Actions that were served although a guardrail warns of them, by loop and reason.")
 	s.excluded = s.counter("excluded", "Actions that could not be chosen, by loop and reason.")
 	s.defaulted = s.counter("defaulted", "User features for which the default stood in, by loop and feature.")
 	s.poison = s.counter("poison", "Log records that could not be folded, by loop and reason.")
@@ -140,6 +141,7 @@ func (s *scrape) collectLoop(o metric.Observer, name string, status learn.Status
 	counts(o, s.events, name, "ending", status.Events)
 	counts(o, s.fallbacks, name, "reason", status.Fallbacks)
 	counts(o, s.excluded, name, "reason", status.Excluded)
+	counts(o, s.warned, name, "reason", status.Warned)
 	counts(o, s.defaulted, name, "feature", status.Defaulted)
 	counts(o, s.poison, name, "reason", status.Poison)
 }

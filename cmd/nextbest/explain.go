@@ -198,6 +198,7 @@ type toldSlot struct {
 	WouldHaveChosen string       `json:"would_have_chosen,omitempty"`
 	Actions         []toldAction `json:"actions"`  // eligible, in the order of the draw
 	Excluded        []toldReason `json:"excluded"` // not eligible
+	Warnings        []string     `json:"warnings"` // of guardrails that only warn
 	Reward          float64      `json:"reward"`
 	Rewarded        bool         `json:"rewarded"` // false: the reward is the default
 }

@@ -45,6 +45,7 @@ func toldUser(r *decision.Record, l *decision.Loop) []toldFeature {
 func toldSlotOf(r *decision.Record, i int) toldSlot {
 	c := &r.Choices[i]
 	slot := toldSlot{ID: r.Slots[i].ID, Served: r.ActionID(c.Served()), Draw: c.Draw}
+	slot.Warnings = append([]string{}, c.Warnings...)
 	if c.WouldHaveChosen >= 0 {
 		slot.WouldHaveChosen = r.Actions[c.WouldHaveChosen].ID
 	}
@@ -136,7 +137,14 @@ func (p *pages) slot(i int, s *toldSlot, several bool) {
 	if several {
 		p.line("\nSlot %d %s", i+1, s.ID)
 	}
-	p.line("\nServed %s: the draw was %.6f", s.Served, s.Draw)
+	if s.Served == "" {
+		p.line("\nServed nothing: no action was permitted")
+	} else {
+		p.line("\nServed %s: the draw was %.6f", s.Served, s.Draw)
+	}
+	for _, w := range s.Warnings {
+		p.line("Guardrail %s warns of it", w)
+	}
 	if s.WouldHaveChosen != "" {
 		p.line("The policy would have chosen %s", s.WouldHaveChosen)
 	}

@@ -172,7 +172,9 @@ type Loop struct {
 	Defaulted map[string]uint64 `protobuf:"bytes,12,rep,name=defaulted,proto3" json:"defaulted,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	Learner   *Learner          `protobuf:"bytes,13,opt,name=learner,proto3" json:"learner,omitempty"`
 	// Empty when the loop file as it stands is the one in force; else why it is not.
-	ReloadError   string `protobuf:"bytes,14,opt,name=reload_error,json=reloadError,proto3" json:"reload_error,omitempty"`
+	ReloadError string `protobuf:"bytes,14,opt,name=reload_error,json=reloadError,proto3" json:"reload_error,omitempty"`
+	// Actions that were served although a guardrail warns of them, by reason.
+	Warned        map[string]uint64 `protobuf:"bytes,15,rep,name=warned,proto3" json:"warned,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -303,6 +305,13 @@ func (x *Loop) GetReloadError() string {
 		return x.ReloadError
 	}
 	return ""
+}
+
+func (x *Loop) GetWarned() map[string]uint64 {
+	if x != nil {
+		return x.Warned
+	}
+	return nil
 }
 
 // Snapshot is the immutable state that decisions depend on.
@@ -492,7 +501,7 @@ const file_nextbest_v1_loop_proto_rawDesc = "" +
 	"\x11ListLoopsResponse\x12'\n" +
 	"\x05loops\x18\x01 \x03(\v2\x11.nextbest.v1.LoopR\x05loops\"G\n" +
 	"\x0eGetLoopRequest\x125\n" +
-	"\x04loop\x18\x01 \x01(\tB!\xbaH\x1er\x1c2\x1a^[a-z0-9][a-z0-9_-]{0,62}$R\x04loop\"\x95\a\n" +
+	"\x04loop\x18\x01 \x01(\tB!\xbaH\x1er\x1c2\x1a^[a-z0-9][a-z0-9_-]{0,62}$R\x04loop\"\x87\b\n" +
 	"\x04Loop\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06policy\x18\x02 \x01(\tR\x06policy\x12#\n" +
@@ -508,7 +517,8 @@ const file_nextbest_v1_loop_proto_rawDesc = "" +
 	"\bexcluded\x18\v \x03(\v2\x1f.nextbest.v1.Loop.ExcludedEntryR\bexcluded\x12>\n" +
 	"\tdefaulted\x18\f \x03(\v2 .nextbest.v1.Loop.DefaultedEntryR\tdefaulted\x12.\n" +
 	"\alearner\x18\r \x01(\v2\x14.nextbest.v1.LearnerR\alearner\x12!\n" +
-	"\freload_error\x18\x0e \x01(\tR\vreloadError\x1a:\n" +
+	"\freload_error\x18\x0e \x01(\tR\vreloadError\x125\n" +
+	"\x06warned\x18\x0f \x03(\v2\x1d.nextbest.v1.Loop.WarnedEntryR\x06warned\x1a:\n" +
 	"\fRewardsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a9\n" +
@@ -522,6 +532,9 @@ const file_nextbest_v1_loop_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a<\n" +
 	"\x0eDefaultedEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a9\n" +
+	"\vWarnedEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xeb\x01\n" +
 	"\bSnapshot\x12\x0e\n" +
@@ -559,7 +572,7 @@ func file_nextbest_v1_loop_proto_rawDescGZIP() []byte {
 	return file_nextbest_v1_loop_proto_rawDescData
 }
 
-var file_nextbest_v1_loop_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_nextbest_v1_loop_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_nextbest_v1_loop_proto_goTypes = []any{
 	(*ListLoopsRequest)(nil),      // 0: nextbest.v1.ListLoopsRequest
 	(*ListLoopsResponse)(nil),     // 1: nextbest.v1.ListLoopsResponse
@@ -572,7 +585,8 @@ var file_nextbest_v1_loop_proto_goTypes = []any{
 	nil,                           // 8: nextbest.v1.Loop.FallbacksEntry
 	nil,                           // 9: nextbest.v1.Loop.ExcludedEntry
 	nil,                           // 10: nextbest.v1.Loop.DefaultedEntry
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	nil,                           // 11: nextbest.v1.Loop.WarnedEntry
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
 }
 var file_nextbest_v1_loop_proto_depIdxs = []int32{
 	3,  // 0: nextbest.v1.ListLoopsResponse.loops:type_name -> nextbest.v1.Loop
@@ -583,16 +597,17 @@ var file_nextbest_v1_loop_proto_depIdxs = []int32{
 	9,  // 5: nextbest.v1.Loop.excluded:type_name -> nextbest.v1.Loop.ExcludedEntry
 	10, // 6: nextbest.v1.Loop.defaulted:type_name -> nextbest.v1.Loop.DefaultedEntry
 	5,  // 7: nextbest.v1.Loop.learner:type_name -> nextbest.v1.Learner
-	11, // 8: nextbest.v1.Snapshot.published:type_name -> google.protobuf.Timestamp
-	0,  // 9: nextbest.v1.LoopService.ListLoops:input_type -> nextbest.v1.ListLoopsRequest
-	2,  // 10: nextbest.v1.LoopService.GetLoop:input_type -> nextbest.v1.GetLoopRequest
-	1,  // 11: nextbest.v1.LoopService.ListLoops:output_type -> nextbest.v1.ListLoopsResponse
-	3,  // 12: nextbest.v1.LoopService.GetLoop:output_type -> nextbest.v1.Loop
-	11, // [11:13] is the sub-list for method output_type
-	9,  // [9:11] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	11, // 8: nextbest.v1.Loop.warned:type_name -> nextbest.v1.Loop.WarnedEntry
+	12, // 9: nextbest.v1.Snapshot.published:type_name -> google.protobuf.Timestamp
+	0,  // 10: nextbest.v1.LoopService.ListLoops:input_type -> nextbest.v1.ListLoopsRequest
+	2,  // 11: nextbest.v1.LoopService.GetLoop:input_type -> nextbest.v1.GetLoopRequest
+	1,  // 12: nextbest.v1.LoopService.ListLoops:output_type -> nextbest.v1.ListLoopsResponse
+	3,  // 13: nextbest.v1.LoopService.GetLoop:output_type -> nextbest.v1.Loop
+	12, // [12:14] is the sub-list for method output_type
+	10, // [10:12] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_nextbest_v1_loop_proto_init() }
@@ -606,7 +621,7 @@ func file_nextbest_v1_loop_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nextbest_v1_loop_proto_rawDesc), len(file_nextbest_v1_loop_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
