@@ -18,7 +18,7 @@ export PATH := $(CURDIR)/.tools/node_modules/.bin:$(CURDIR)/.tools/bin:$(PATH)
 # Go refuses to stamp a binary with a commit that git will not tell it, as in a checkout that another user owns.
 BUILD_FLAGS := $(if $(shell git rev-parse HEAD 2>/dev/null),,-buildvcs=false)
 # Packages whose promises are about concurrency.
-RACE_PACKAGES := $(addsuffix /...,$(wildcard ./challenger ./decision ./eventlog ./evaluate/jobs ./features ./learn ./server))
+RACE_PACKAGES := $(addsuffix /...,$(wildcard ./catalogue ./challenger ./contact ./decision ./eventlog ./evaluate/jobs ./features ./kill ./learn ./server))
 
 .PHONY: help
 help: ## list the targets

@@ -18,7 +18,6 @@
 package redisstore
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -107,7 +106,11 @@ func (s *Store) Fetch(ctx context.Context, user string, names []string) ([]featu
 	}
 	key := Key(user)
 	cmd := hmget(ctx, key, names)
-	if err := cmp.Or(s.lane(key).do(&read{ctx: ctx, key: key, cmd: cmd}), cmd.Err()); err != nil {
+	err := s.lane(key).do(&read{ctx: ctx, key: key, cmd: cmd})
+	if err == nil { // Else the command may still be in flight: it is not ours to read.
+		err = cmd.Err()
+	}
+	if err != nil {
 		return nil, storeError(ctx, "fetch", err)
 	}
 	return decode(cmd.Val()), nil
