@@ -120,11 +120,7 @@ func (c *Catalogue) Upsert(ctx context.Context, loop string, variants []Variant,
 	}
 	results := make([]Result, 0, len(variants))
 	for len(variants) > 0 {
-		n, size := 0, 0
-		for n < len(variants) && n < chunkVersions && (n == 0 || size+len(variants[n].Document) <= chunkBytes) {
-			size += len(variants[n].Document)
-			n++
-		}
+		n := chunkOf(variants)
 		part, err := c.upsert(ctx, loop, variants[:n], actor, reason)
 		if err != nil {
 			return results, err
@@ -132,6 +128,18 @@ func (c *Catalogue) Upsert(ctx context.Context, loop string, variants []Variant,
 		results, variants = append(results, part...), variants[n:]
 	}
 	return results, nil
+}
+
+// chunkOf returns how many of the variants go into one entry: each id once, so that a later version of the same is judged, and
+// numbered, after it.
+func chunkOf(variants []Variant) (n int) {
+	size, seen := 0, make(map[string]bool)
+	for n < len(variants) && n < chunkVersions && !seen[variants[n].ID] && (n == 0 || size+len(variants[n].Document) <= chunkBytes) {
+		size += len(variants[n].Document)
+		seen[variants[n].ID] = true
+		n++
+	}
+	return n
 }
 
 // upsert takes as many variants as one entry holds.
@@ -145,7 +153,6 @@ func (c *Catalogue) upsert(ctx context.Context, loop string, variants []Variant,
 		return nil, err
 	}
 	results := make([]Result, len(variants))
-	pending := make(map[string]int) // versions made in this chunk, by id
 	known := c.actions(loop)
 	news, lives := 0, admittedIn(known)
 	var made change
@@ -155,9 +162,6 @@ func (c *Catalogue) upsert(ctx context.Context, loop string, variants []Variant,
 		version := Version{ID: v.ID, Document: v.Document, From: v.From, Until: v.Until, Actor: actor, At: c.now().UTC()}
 		if a := known[v.ID]; a != nil {
 			version.Number = a.Newest().Number
-		}
-		if n, again := pending[v.ID]; again {
-			version.Number = n
 		}
 		if results[i].Err = allowed(v, version.Number, &verdicts[i]); results[i].Err != nil {
 			continue
@@ -171,13 +175,12 @@ func (c *Catalogue) upsert(ctx context.Context, loop string, variants []Variant,
 		version.Number++
 		version.Drawn = !v.Draft && drawn(loop, v.ID, version.Number, sampling.Share)
 		version.State, version.Reasons = judged(v, version.Drawn && !sampling.Serves, &verdicts[i])
-		if a := known[v.ID]; version.State == Admitted && pending[v.ID] == 0 && (a == nil || !a.offered()) {
+		if a := known[v.ID]; version.State == Admitted && (a == nil || !a.offered()) {
 			if lives++; lives > MaxLive {
 				results[i].Err = fmt.Errorf("%w: %d actions of the loop are live: retire some", ErrFull, MaxLive)
 				continue
 			}
 		}
-		pending[v.ID] = version.Number
 		made.Versions = append(made.Versions, version)
 		results[i].Version, results[i].State, results[i].Reasons = version.Number, version.State, version.Reasons
 	}

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"buf.build/go/protovalidate"
 	"github.com/parquet-go/parquet-go"
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -156,12 +157,8 @@ func (i *importing) report() error {
 			return err
 		}
 	} else {
-		for _, p := range i.done.Refused {
-			fmt.Fprintf(out, "%s:%d: %s: %s\n", i.file, p.Line, or(p.ID, "no id"), strings.Join(p.Reasons, "; "))
-		}
-		for _, p := range i.done.Rejected {
-			fmt.Fprintf(out, "%s:%d: %s is rejected: %s\n", i.file, p.Line, p.ID, strings.Join(p.Reasons, ", "))
-		}
+		i.name(i.done.Refused, func(p rowProblem) string { return fmt.Sprintf("%s: %s", or(p.ID, "no id"), strings.Join(p.Reasons, "; ")) })
+		i.name(i.done.Rejected, func(p rowProblem) string { return fmt.Sprintf("%s is rejected: %s", p.ID, strings.Join(p.Reasons, ", ")) })
 		word := fmt.Sprintf("%d admitted, %d wait for a person, %d drafts, %d rejected by rules", i.done.States["admitted"], i.done.States["review"], i.done.States["draft"], i.done.States["rejected"])
 		if i.dryRun {
 			word = "nothing was sent"
@@ -172,6 +169,20 @@ func (i *importing) report() error {
 		return reportedError{errors.New("some rows cannot be taken")}
 	}
 	return nil
+}
+
+// mostNamed is how many rows of a kind are named for people; --json has all.
+const mostNamed = 100
+
+// name prints the first problems, each with its place.
+func (i *importing) name(problems []rowProblem, text func(rowProblem) string) {
+	out := i.cmd.OutOrStdout()
+	for _, p := range problems[:min(len(problems), mostNamed)] {
+		fmt.Fprintf(out, "%s:%d: %s\n", i.file, p.Line, text(p))
+	}
+	if more := len(problems) - mostNamed; more > 0 {
+		fmt.Fprintf(out, "and %d more: --json names them all\n", more)
+	}
 }
 
 // readRows reads a file by what it is called.
@@ -239,6 +250,8 @@ func rowOf(line int, document []byte) row {
 		r.err = err
 	case r.variant.GetAction().GetId() == "":
 		r.err = errors.New("the action has no id")
+	default: // What the API would refuse is one row's matter, not its neighbours'.
+		r.err = protovalidate.Validate(r.variant)
 	}
 	return r
 }
