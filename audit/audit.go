@@ -17,7 +17,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -136,32 +135,28 @@ func document(v any) json.RawMessage {
 	return b
 }
 
+// errEnough ends a walk that is at its end.
+var errEnough = errors.New("enough")
+
 // Each calls f with every entry of a log, in order, until it returns false.
 func Each(ctx context.Context, l *eventlog.Log, f func(Entry) bool) error {
-	reader := l.NewReader(0)
-	defer reader.Close()
-	for n := 0; ; n++ {
-		if n%1024 == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		pos, b, err := reader.TryNext()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	err := l.Each(ctx, func(pos eventlog.Position, b []byte) error {
 		if eventlog.OfEvent(b) {
-			continue
+			return nil
 		}
 		r, err := eventlog.Unmarshal(b)
 		if err != nil {
 			return fmt.Errorf("position %d: %w", pos, err)
 		}
 		if e, ok := EntryOf(pos, r); ok && !f(e) {
-			return nil
+			return errEnough
 		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return nil
 	}
+	return err
 }
 
 // Filter says which entries are wanted. The zero Filter wants all.

@@ -2,9 +2,7 @@ package contact
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/nextbest/nextbest/decision"
@@ -24,21 +22,9 @@ type Restored struct {
 // Restore calls f with every logged decision that reached somebody after a time, in the order of the log: what is kept of
 // contacts and budgets is made again from it.
 func Restore(ctx context.Context, l *eventlog.Log, after time.Time, f func(Restored) error) error {
-	reader := l.NewReader(0)
-	defer reader.Close()
-	for n := 0; ; n++ {
-		if n%1024 == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		pos, b, err := reader.TryNext()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	return l.Each(ctx, func(pos eventlog.Position, b []byte) error {
 		if !eventlog.ReachesSomebody(b) {
-			continue
+			return nil
 		}
 		record, err := eventlog.Unmarshal(b)
 		if err != nil {
@@ -46,12 +32,10 @@ func Restore(ctx context.Context, l *eventlog.Log, after time.Time, f func(Resto
 		}
 		r, err := eventlog.ToDecision(record)
 		if err != nil || !r.Time.After(after) {
-			continue // What cannot be read reached nobody that anyone could tell.
+			return nil // What cannot be read reached nobody that anyone could tell.
 		}
-		if err := f(restoredOf(r)); err != nil {
-			return err
-		}
-	}
+		return f(restoredOf(r))
+	})
 }
 
 func restoredOf(r *decision.Record) Restored {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -99,6 +100,27 @@ func (l *Log) End() Position { return l.store.end() }
 
 // Read returns a copy of the record at pos, or ErrNotFound.
 func (l *Log) Read(pos Position) ([]byte, error) { return l.store.read(pos) }
+
+// Each calls f with every record that is in the log now, in order, until it fails. f keeps nothing of the bytes.
+func (l *Log) Each(ctx context.Context, f func(pos Position, record []byte) error) error {
+	reader := l.NewReader(0)
+	defer reader.Close()
+	for n := 0; ; n++ {
+		if n%1024 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		pos, b, err := reader.TryNext()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = f(pos, b)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
 
 // Sync returns once everything that had been written when it was called is on the disk. Who persists anything that was
 // derived from the log calls it first, so that it is never ahead of the log after a power loss.

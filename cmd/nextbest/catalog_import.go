@@ -157,8 +157,12 @@ func (i *importing) report() error {
 			return err
 		}
 	} else {
-		i.name(i.done.Refused, func(p rowProblem) string { return fmt.Sprintf("%s: %s", or(p.ID, "no id"), strings.Join(p.Reasons, "; ")) })
-		i.name(i.done.Rejected, func(p rowProblem) string { return fmt.Sprintf("%s is rejected: %s", p.ID, strings.Join(p.Reasons, ", ")) })
+		i.name(i.done.Refused, func(p rowProblem) string {
+			return fmt.Sprintf("%s: %s", or(p.ID, "no id"), strings.Join(p.Reasons, "; "))
+		})
+		i.name(i.done.Rejected, func(p rowProblem) string {
+			return fmt.Sprintf("%s is rejected: %s", p.ID, strings.Join(p.Reasons, ", "))
+		})
 		word := fmt.Sprintf("%d admitted, %d wait for a person, %d drafts, %d rejected by rules", i.done.States["admitted"], i.done.States["review"], i.done.States["draft"], i.done.States["rejected"])
 		if i.dryRun {
 			word = "nothing was sent"

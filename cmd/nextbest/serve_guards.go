@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -112,19 +111,10 @@ func (g *guards) offerReviews(ctx context.Context, l *eventlog.Log) error {
 	if g.reviews.Share <= 0 {
 		return nil
 	}
-	reader := l.NewReader(0)
-	defer reader.Close()
-	for {
-		pos, b, err := reader.TryNext()
-		if errors.Is(err, io.EOF) {
-			return ctx.Err()
-		}
-		if err != nil {
-			return err
-		}
+	return l.Each(ctx, func(pos eventlog.Position, b []byte) error {
 		loop, event, ok := eventlog.DecisionIn(b)
 		if !ok || !g.reviews.Draws(loop, event) {
-			continue
+			return nil
 		}
 		record, err := eventlog.Unmarshal(b)
 		if err != nil {
@@ -133,7 +123,8 @@ func (g *guards) offerReviews(ctx context.Context, l *eventlog.Log) error {
 		if d, err := eventlog.ToDecision(record); err == nil {
 			g.reviews.Offer(itemOf(d))
 		}
-	}
+		return nil
+	})
 }
 
 // restoreBudgets puts back what the loops' budgets have spent in the last days, once the loops are known.
