@@ -209,33 +209,44 @@ func (s *Store) Settle(user string, h decision.Hold, reached []guardrail.Contact
 	}
 }
 
-// settle does what Settle has asked for, many at once, until the store is closed; then the rest.
+// settle does what Settle has asked for, many at once, until the store is closed; then the rest, as long as Redis answers.
 func (s *Store) settle() {
 	batch := make([]settlement, 0, settleBatch)
-	for open := true; open; {
+	for {
+		closing := false
 		batch = batch[:0]
 		select {
 		case x := <-s.settlements:
 			batch = append(batch, x)
 		case <-s.ctx.Done():
-			open = false
+			closing = true
 		}
-		for more := true; more && len(batch) < settleBatch; {
-			select {
-			case x := <-s.settlements:
-				batch = append(batch, x)
-			default:
-				more = false
-			}
+		batch = s.waiting(batch)
+		if len(batch) == 0 {
+			return // There is always one, unless the store is closed.
 		}
-		if len(batch) > 0 {
-			s.settleAll(batch)
-			open = true
+		if !s.settleAll(batch) && (closing || s.ctx.Err() != nil) {
+			s.stats.unsettled.Add(uint64(len(s.settlements)))
+			return
 		}
 	}
 }
 
-func (s *Store) settleAll(batch []settlement) {
+// waiting adds what waits to be settled to a batch, as far as there is room.
+func (s *Store) waiting(batch []settlement) []settlement {
+	for len(batch) < settleBatch {
+		select {
+		case x := <-s.settlements:
+			batch = append(batch, x)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// settleAll settles a batch in one round trip, and reports whether Redis has answered.
+func (s *Store) settleAll(batch []settlement) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), settlePatience)
 	defer cancel()
 	pipe := s.client.Pipeline()
@@ -254,7 +265,9 @@ func (s *Store) settleAll(batch []settlement) {
 	if _, err := pipe.Exec(ctx); err != nil {
 		s.stats.unsettled.Add(uint64(len(batch)))
 		s.options.Logger.Debug("holds of contacts are not settled, and count", "holds", len(batch), "error", err)
+		return false
 	}
+	return true
 }
 
 // Restore puts contacts that were logged where they belong. What is there already stays.
