@@ -48,12 +48,43 @@ share of the admitted can be drawn for people to approve. The newest admitted ve
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(catalogImportCommand(), catalogListCommand(), catalogGetCommand(), catalogReviewsCommand(),
+	cmd.AddCommand(catalogUpsertCommand(), catalogImportCommand(), catalogListCommand(), catalogGetCommand(), catalogReviewsCommand(),
 		catalogHoldCommand("pause", "paused", "Take an action out of service for a while"),
 		catalogHoldCommand("retire", "retired", "Take an action out of service for good; what was learned stays"),
 		catalogHoldCommand("restore", "live", "Bring a paused or retired action back"),
 		catalogJudgeCommand("approve", true, "Admit what waits for a person, or a draft; the rules have the last word"),
 		catalogJudgeCommand("reject", false, "Reject what waits for a person, or a draft"))
+	return cmd
+}
+
+func catalogUpsertCommand() *cobra.Command {
+	var o catalogCommands
+	var draft bool
+	cmd := &cobra.Command{
+		Use:   "upsert JSON...",
+		Short: "Bring in actions that are written on the command line",
+		Long:  `Takes each JSON object as a new action, or a new version of one, as a line of a file that import reads.`,
+		Example: `  nextbest catalog upsert --loop homepage '{"id": "spring-sale", "text": "Spring sale", "features": {"tone": "warm"}}'
+  nextbest catalog upsert --loop homepage --draft '{"id": "summer-sale"}'`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.actor == "" {
+				return usageError{errors.New("say who asks, with --actor")}
+			}
+			path, err := o.path("actions")
+			if err != nil {
+				return err
+			}
+			rows := make([]row, len(args))
+			for i := range args {
+				rows[i] = rowOf(i+1, []byte(args[i]))
+			}
+			in := &importing{o: &o, cmd: cmd, path: path, file: "argument", progress: newProgress(io.Discard, "upsert", len(rows)), draft: draft}
+			return in.run(rows)
+		},
+	}
+	o.flags(cmd, true)
+	cmd.Flags().BoolVar(&draft, "draft", false, "keep them aside as drafts")
 	return cmd
 }
 

@@ -98,6 +98,8 @@ not json
 		}
 	}
 	s.awaitRanked("import", "a", "e")
+	run(exitDone, "upsert", `{"id":"e","text":"E again","features":{"tone":"plain"}}`, "--loop", "offers", "--actor", "ann")
+	run(exitFailed, "upsert", `{"id":"f","features":{"color":"red"}}`, "--loop", "offers", "--actor", "ann")
 	run(exitDone, "pause", "a", "--loop", "offers", "--actor", "ann")
 	s.awaitRanked("pause", "e")
 	run(exitDone, "restore", "a", "--loop", "offers", "--actor", "ann")
@@ -126,9 +128,64 @@ not json
 		Entries []struct{ Kind, Actor string }
 	}
 	out, _, _ = command(t, program, "audit", "--data", data, "--kind", "catalogue", "--json")
-	if err := json.Unmarshal([]byte(out), &audit); err != nil || len(audit.Entries) != 4 {
+	if err := json.Unmarshal([]byte(out), &audit); err != nil || len(audit.Entries) != 5 {
 		t.Errorf("audit of %d changes: %s", len(audit.Entries), out)
 	}
+}
+
+// A new action starts from its features: what was learned about those like it, not from nothing.
+func TestNewActionsStartFromTheirFeatures(t *testing.T) {
+	loops := offersLoop(t, `version: 1
+name: offers
+actions: catalogue
+features:
+  action:
+    tone: {type: category}
+policy: {type: uniform}
+`)
+	s := startWith(t, binary(t, ""), t.TempDir(), loops)
+	upsert := func(ids ...string) {
+		t.Helper()
+		var variants []any
+		for _, id := range ids {
+			variants = append(variants, map[string]any{"action": map[string]any{"id": id, "features": map[string]any{"tone": strings.Split(id, "-")[0]}}})
+		}
+		if status, _, body := s.rest("POST", "/v1/loops/offers/actions", map[string]any{"actor": "ann", "variants": variants}); status != 200 {
+			t.Fatalf("upsert: %d %v", status, body)
+		}
+	}
+	upsert("warm-1", "warm-2", "warm-3", "cold-1", "cold-2", "cold-3")
+	s.awaitRanked("first", "cold-1", "cold-2", "cold-3", "warm-1", "warm-2", "warm-3")
+	for i := range 400 {
+		event := fmt.Sprint("e", i)
+		a, err := s.Rank(t.Context(), &nextbestv1.RankRequest{Loop: "offers", EventId: event})
+		if err != nil {
+			t.Fatal(err)
+		}
+		worth := 0.0
+		if strings.HasPrefix(a.GetRewardActionId(), "warm") {
+			worth = 1
+		}
+		if _, err := s.Reward(t.Context(), &nextbestv1.RewardRequest{Loop: "offers", EventId: event, Value: &worth}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	upsert("warm-4", "cold-4")
+	var scores map[string]float64
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+		a, err := s.Rank(t.Context(), &nextbestv1.RankRequest{Loop: "offers"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		scores = map[string]float64{}
+		for _, r := range a.GetRanking() {
+			scores[r.GetId()] = r.GetScore()
+		}
+		if _, there := scores["warm-4"]; there && scores["warm-4"] > 0.7 && scores["cold-4"] < 0.3 {
+			return
+		}
+	}
+	t.Errorf("the new actions' scores are not those of actions like them: %v", scores)
 }
 
 // One who looks at what is drawn decides whether it goes live; replicas agree by what they share.
