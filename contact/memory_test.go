@@ -68,6 +68,9 @@ func TestBudgetsAreNotPassedTogether(t *testing.T) {
 	for d := range 10 {
 		b.Hold("shop", fmt.Sprintf("2026-12-%02d", d+1), []string{"spend"}, []float64{1})
 	}
+	if b.Spent("shop", "2026-12-10", "spend") != 1 {
+		t.Error("what is held does not count")
+	}
 	if len(b.days) > keptDays {
 		t.Errorf("%d days are kept, want %d", len(b.days), keptDays)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -74,8 +75,32 @@ func openGuards(ctx context.Context, o serveOptions, events *eventlog.Events, st
 	ctx, g.stop = context.WithCancel(context.WithoutCancel(ctx))
 	g.wait.Go(func() { g.kills.Follow(ctx, filepath.Join(o.loops, kill.FileName)) })
 	g.wait.Go(func() { g.suppressions.Run(ctx) })
+	if redis, ok := store.(*redisstore.Store); ok {
+		replica, err := replicaID(o.data)
+		if err != nil {
+			g.stop()
+			return nil, err
+		}
+		g.wait.Go(func() { g.budgets.Follow(ctx, redis, replica, logger) })
+	}
 	g.wait.Go(func() { g.forget(ctx) })
 	return g, nil
+}
+
+// replicaFile holds what other replicas know this data directory by.
+const replicaFile = "replica"
+
+// replicaID returns the data directory's name among replicas, which it keeps.
+func replicaID(data string) (string, error) {
+	path := filepath.Join(data, replicaFile)
+	if b, err := os.ReadFile(path); err == nil && len(b) > 0 {
+		return string(b), nil
+	}
+	id := newID(time.Now())
+	if err := os.WriteFile(path, []byte(id), 0o600); err != nil {
+		return "", fmt.Errorf("keep the replica's name: %w", err)
+	}
+	return id, nil
 }
 
 // restore folds the log. What Redis keeps is not read again: it outlives this process.
