@@ -45,7 +45,7 @@ type estimator struct {
 }
 
 // estimatorOf chooses by the shape of the loop: replicates where the policy asks for them; one mean per action where
-// nothing else can come; hashed terms where the declared features are more than dense rows have room for; and else a
+// nothing else can come, pooled with those that an action is offered with where texts tell them apart; hashed terms where the declared features are more than dense rows have room for; and else a
 // mixture, which goes on to choose by how well its members foresee rewards. An action of which nothing is known is taken
 // to be worth what an event without a reward is.
 func estimatorOf(l *decision.Loop) estimator {
@@ -56,6 +56,8 @@ func estimatorOf(l *decision.Loop) estimator {
 		}}
 	case s.Undeclared != features.Infer && len(s.Context)+len(s.User)+len(s.Action) == 0:
 		return estimator{"arms/2", func(r float64) model.Estimator { return model.NewArms(model.ArmsOptions{DefaultReward: r}) }}
+	case s.Undeclared != features.Infer && len(s.Context)+len(s.User) == 0 && onlyTexts(s.Action):
+		return estimator{"siblings/1", func(r float64) model.Estimator { return model.NewSiblings(model.ArmsOptions{DefaultReward: r}) }}
 	case coordinates(s.Context, s.User) > maxTerms || coordinates(s.Action) > maxTerms:
 		return estimator{"gradient/2", func(r float64) model.Estimator {
 			return model.NewGradient(model.GradientOptions{DefaultReward: r, Variance: true})
@@ -65,6 +67,11 @@ func estimatorOf(l *decision.Loop) estimator {
 			return model.NewMixture(model.MixtureOptions{DefaultReward: r})
 		}}
 	}
+}
+
+// onlyTexts reports whether all that is declared are texts.
+func onlyTexts(fields []features.Field) bool {
+	return !slices.ContainsFunc(fields, func(f features.Field) bool { return f.Type != features.CategoryType && f.Type != features.TagsType })
 }
 
 // maxTerms is how many coordinates a mixture has for the request and its user, and again for an action; one is the

@@ -15,14 +15,20 @@ import (
 func policyNames() []string { return append([]string{"default"}, loop.Policies()...) }
 
 // namedPolicy returns a policy as a loop file that says no more than its name has it. No name is the default's.
-func namedPolicy(name string) (simulate.Policy, error) {
+func namedPolicy(name string) (simulate.Policy, error) { return namedPolicyOf(name, "") }
+
+// headlineFeatures is what a loop of headlines declares: texts of its actions and nothing else.
+const headlineFeatures = "features:\n  action: {headline: {type: tags}}\n  undeclared: ignore\n"
+
+// namedPolicyOf returns a policy of a loop whose file declares features as well.
+func namedPolicyOf(name, declared string) (simulate.Policy, error) {
 	if name == "" {
 		name = "default"
 	}
 	if !slices.Contains(policyNames(), name) {
 		return simulate.Policy{}, fmt.Errorf("--policy %q is not known; it can be %s", name, strings.Join(policyNames(), ", "))
 	}
-	file := "version: 1\nname: simulated\nactions: from_request\n"
+	file := "version: 1\nname: simulated\nactions: from_request\n" + declared
 	if name != "default" {
 		file += "policy: {type: " + name + "}\n"
 	}
@@ -40,13 +46,21 @@ func (f *simulateFlags) policies() ([]simulate.Policy, error) {
 	}
 	out := []simulate.Policy{first}
 	for _, name := range f.compare {
-		p, err := namedPolicy(name)
+		p, err := namedPolicyOf(name, f.declared())
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// declared returns the features that a loop would declare for the data, "" where it would leave that to what comes.
+func (f *simulateFlags) declared() string {
+	if f.format == "abn" && f.text == "headline" {
+		return headlineFeatures
+	}
+	return ""
 }
 
 // sendTimePolicies returns the same for send times, which have an estimator and a default of their own.
@@ -68,7 +82,7 @@ func (f *simulateFlags) sendTimePolicies() ([]simulate.Policy, error) {
 
 func (f *simulateFlags) readPolicy() (simulate.Policy, error) {
 	if f.loop == "" {
-		return namedPolicy(f.policy)
+		return namedPolicyOf(f.policy, f.declared())
 	}
 	p, err := loopPolicy(f.loop)
 	if err != nil {
