@@ -25,6 +25,7 @@ type Decider struct {
 
 	events inFlight
 	zones  zones
+	paces  paces
 }
 
 // FeatureShare is the part of the caller's remaining time that reading the user's features may take: a late store
@@ -91,24 +92,37 @@ func (d *Decider) decide(ctx context.Context, s *Snapshot, req *Request, id stri
 		r.Killed = d.Kills.Killed(nil, s.Loop.Name, r.Actions)
 	}
 	claim := d.readUser(ctx, s.Loop, &r.Input, now)
-	d.place(s.Loop, &r.Input)
-	var err error
-	if r.Outcome, err = Decide(s, &r.Input); err != nil {
+	places, err := d.choices(ctx, s.Loop, req, &r.Input)
+	if err == nil {
+		r.Outcome, err = Decide(s, &r.Input)
+	}
+	if err != nil {
+		places.settle(nil)
 		claim.settle(nil)
 		return nil, err
 	}
 	if err := d.record(ctx, r, s.Loop.RankSync); err != nil {
+		made := r
 		if r, err = d.unlogged(ctx, s, r, err); err == nil {
+			made = r
 			claim.settle(r)
 		} // Else it may be in the log yet: what is held counts.
+		places.settle(made)
 		return r, err
 	}
+	places.settle(r)
 	claim.settle(r)
 	return r, nil
 }
 
 // check holds the request against the loop's schema.
 func check(l *Loop, req *Request) error {
+	switch {
+	case l.Send == nil && req.Send != nil:
+		return &InputError{"loop", "does not choose send times: its file has actions of its own. Call Rank"}
+	case l.Send != nil && req.Send == nil:
+		return &InputError{"loop", "chooses send times: call SendTime"}
+	}
 	if err := l.Schema.CheckContext(req.Context); err != nil {
 		return schemaError("context", err)
 	}
@@ -132,7 +146,7 @@ func input(l *Loop, req *Request, id string, now time.Time) Input {
 	in := Input{
 		Time: now, EventID: id, UserID: req.UserID, Context: req.Context, Actions: req.Actions, Excluded: req.Excluded, Slots: req.Slots,
 	}
-	if len(in.Actions) == 0 {
+	if len(in.Actions) == 0 && l.Send == nil {
 		in.Actions, in.FromCatalogue = l.Actions, true
 	}
 	if len(in.Slots) == 0 {
@@ -166,6 +180,9 @@ func (in *Input) known(l *Loop, raw []features.Raw, err error, now time.Time) {
 	case err == nil:
 		user, missing := l.Schema.ParseUser(raw, now)
 		in.User, in.Defaulted = user, missing
+		if n := len(l.UserNames); l.Send != nil && n == len(raw) {
+			in.knownEvidence(raw[n-1]) // The last name is EvidenceField.
+		}
 	case errors.Is(err, context.DeadlineExceeded):
 		in.Degraded = FallbackFeaturesTimeout
 	default:

@@ -84,6 +84,7 @@ type kernel struct {
 	bound         *guardrail.Bound
 	subjects      []guardrail.Subject // of the contact policy
 	query         guardrail.ContactQuery
+	zones         sendZones        // of send times
 	used          []bool           // one per action: taken by an earlier slot
 	eligible      []int            // of the present slot
 	estimatesOf   []model.Estimate // of the eligible
@@ -127,7 +128,7 @@ func (k *kernel) fill(s *Snapshot, in *Input, slot int) (Choice, error) {
 	}
 	c.Ranking = k.rank(chosen)
 	c.Reached = s.Loop.reached(in, c.Served())
-	c.Warnings = k.warnings(s.Loop, c.Served())
+	c.Warnings = k.warnings(s.Loop, in, c.Served())
 	k.reach(s.Loop, in, &c, slot)
 	return c, nil
 }

@@ -20,6 +20,7 @@ type event struct {
 	counted   bool // it is in the model's provisional sums
 	slots     []slot
 	rewards   []reward // in canonical order
+	send      *send    // of a decision on a send time; else nil
 }
 
 // slot is one filled place of an event.
@@ -31,10 +32,19 @@ type slot struct {
 
 // closes returns the last moment at which a reward counts.
 func (e *event) closes(window time.Duration) int64 {
-	if e.opened > math.MaxInt64-int64(window) {
+	from := e.happens()
+	if from > math.MaxInt64-int64(window) {
 		return math.MaxInt64
 	}
-	return e.opened + int64(window)
+	return from + int64(window)
+}
+
+// happens returns the moment from which on there can be rewards: of the decision, or of the send that was decided on.
+func (e *event) happens() int64 {
+	if e.send != nil {
+		return max(e.opened, e.send.at)
+	}
+	return e.opened
 }
 
 // shown reports whether the event's rewards count: it needs no activation, or has it.

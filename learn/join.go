@@ -32,6 +32,7 @@ type JoinedEvent struct {
 	State     State
 	Closes    time.Time
 	Activated time.Time       // of a deferred event; zero when it was not
+	Sent      time.Time       // of a decision on a send time; zero when it is none, or nothing is sent
 	Rewards   []RewardOutcome // in the order of the log
 	Slots     []SlotReward
 }
@@ -70,7 +71,7 @@ func (j *joining) add(h eventlog.Entry) error {
 	case *logv1.Record_Decision:
 		return j.decide(h)
 	case *logv1.Record_Activation:
-		j.activate()
+		j.activate(body.Activation.GetEventTimeUnixNanos())
 	case *logv1.Record_Reward:
 		c := newClaim(h.Position, h.Record.GetTimeUnixNanos(), body.Reward)
 		j.rewards = append(j.rewards, RewardOutcome{h.Position, c.id, Early})
@@ -99,7 +100,7 @@ func (j *joining) decide(h eventlog.Entry) error {
 	}
 	j.decision, j.event = d, newEvent(h.Position, j.now, d)
 	if j.held.activated > 0 {
-		j.activate()
+		j.activate(j.held.shown)
 	}
 	for _, c := range j.held.claims {
 		j.set(c.position, j.event.accept(j.spec, j.now, c))
@@ -108,12 +109,17 @@ func (j *joining) decide(h eventlog.Entry) error {
 	return nil
 }
 
-func (j *joining) activate() {
-	switch {
-	case j.event == nil:
+func (j *joining) activate(shown int64) {
+	if j.event == nil {
 		j.hold()
-		j.held.activated++
-	case j.event.deferred && !j.event.activated && j.now <= j.event.closes(j.spec.Window):
+		if j.held.activated++; j.held.shown == 0 {
+			j.held.shown = shown
+		}
+		return
+	}
+	counts := j.event.deferred || j.event.send != nil && shown != 0
+	if counts && !j.event.activated && j.now <= j.event.closes(j.spec.Window) {
+		j.event.moved(shown)
 		j.event.activated = true
 		j.activated = j.now
 	}
@@ -155,6 +161,9 @@ func (j *joining) result() JoinedEvent {
 	out.Decision, out.Closes = e.position, timeOf(closes)
 	if j.activated != 0 {
 		out.Activated = timeOf(j.activated)
+	}
+	if e.send != nil && !e.send.none {
+		out.Sent = timeOf(e.send.at)
 	}
 	out.State = e.state(j.now > closes)
 	standing := e.standing()

@@ -81,7 +81,7 @@ func (l *loopFold) decision(pos eventlog.Position, r *decision.Record) (poison s
 		return PoisonRepeatedEvent
 	}
 	e := newEvent(pos, l.now, r)
-	if e.learned && l.estimator != nil {
+	if e.learned && l.estimator != nil && e.send == nil {
 		l.encode(e, r)
 	}
 	l.open[e.id] = e
@@ -127,27 +127,33 @@ func (l *loopFold) encode(e *event, r *decision.Record) {
 func (l *loopFold) release(e *event, h *held) {
 	l.counts.rewards[Early] -= uint64(len(h.claims))
 	if h.activated > 0 {
-		l.activate(e)
+		l.activate(e, h.shown)
 	}
 	for _, c := range h.claims {
 		l.accept(e, c)
 	}
 }
 
-// activation activates an event, or waits for its decision.
-func (l *loopFold) activation(eventID string) {
+// activation activates an event, or waits for its decision. shown is when it was shown or sent; 0: as decided.
+func (l *loopFold) activation(eventID string, shown int64) {
 	l.counts.activations++
 	switch e := l.open[eventID]; {
 	case e != nil:
-		l.activate(e)
+		l.activate(e, shown)
 	case !l.closed.has(eventID):
-		l.waiting.activation(eventID, l.now)
+		l.waiting.activation(eventID, l.now, shown)
 		l.expireWaiting()
 	}
 }
 
-func (l *loopFold) activate(e *event) {
-	if !e.deferred || e.activated {
+// activate counts the first activation of an event: it makes a deferred one count, and says when a send was.
+func (l *loopFold) activate(e *event, shown int64) {
+	if e.activated {
+		return
+	}
+	e.moved(shown)
+	if !e.deferred {
+		e.activated = e.send != nil && shown != 0
 		return
 	}
 	before := e.standing()

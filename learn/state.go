@@ -192,6 +192,7 @@ func (e *event) encode(to *encoder) {
 		to.uvarint(uint64(r.slot))
 		to.uvarint(uint64(r.metric))
 	}
+	e.send.encode(to)
 }
 
 func decodeEvent(d *decoder) *event {
@@ -206,6 +207,7 @@ func decodeEvent(d *decoder) *event {
 			slot: d.uint16(), metric: d.uint16(),
 		})
 	}
+	v.send = decodeSend(d)
 	return v
 }
 
@@ -226,6 +228,7 @@ func (w *waiting) encode(e *encoder) {
 		e.string(h.id)
 		e.varint(h.since)
 		e.uvarint(uint64(h.activated))
+		e.varint(h.shown)
 		e.uvarint(uint64(len(h.claims)))
 		for _, c := range h.claims {
 			e.uvarint(uint64(c.position))
@@ -239,8 +242,8 @@ func (w *waiting) encode(e *encoder) {
 }
 
 func (w *waiting) decode(d *decoder) {
-	for range d.count(4) {
-		h := &held{id: d.string(), since: d.varint(), activated: int(d.uvarint())}
+	for range d.count(5) {
+		h := &held{id: d.string(), since: d.varint(), activated: int(d.uvarint()), shown: d.varint()}
 		for range d.count(13) {
 			h.claims = append(h.claims, claim{
 				position: eventlog.Position(d.uvarint()), id: d.string(), metric: d.string(), slot: d.string(),

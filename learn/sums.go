@@ -7,7 +7,7 @@ const churnLimit = 1 << 16
 
 // count adds an event to the provisional sums with what it is worth so far.
 func (l *loopFold) count(e *event) {
-	if e.counted || !e.learned || l.estimator == nil {
+	if e.counted || !e.learned || l.estimator == nil || e.send != nil { // Sends count when their windows close.
 		return
 	}
 	e.counted = true
@@ -56,6 +56,10 @@ func (l *loopFold) settle(e *event) {
 		return
 	}
 	l.changed = true
+	if e.send != nil {
+		l.settleSend(e)
+		return
+	}
 	for i := range e.slots {
 		if len(e.slots[i].example) == 0 {
 			continue

@@ -50,6 +50,10 @@ type estimator struct {
 // to be worth what an event without a reward is.
 func estimatorOf(l *decision.Loop) estimator {
 	switch s := &l.Schema; {
+	case l.Send != nil:
+		return estimator{"send_times/1", func(r float64) model.Estimator {
+			return model.NewSendTimeLoop(model.SendTimesOptions{DefaultReward: r})
+		}}
 	case model.WantsReplicates(l.Policy):
 		return estimator{"bootstrap/2", func(r float64) model.Estimator {
 			return model.NewBootstrap(model.BootstrapOptions{Gradient: model.GradientOptions{DefaultReward: r}})
