@@ -32,6 +32,15 @@ type Decider struct {
 // must leave time to decide and to log.
 const FeatureShare = 0.4
 
+// unhurriedBudget bounds the time for a user's features where nobody waits for the one answer.
+const unhurriedBudget = 2 * time.Second
+
+type unhurried struct{}
+
+// Unhurried returns a context for decisions that nobody waits for one by one: they take their time to read users' features, rather
+// than to go without.
+func Unhurried(ctx context.Context) context.Context { return context.WithValue(ctx, unhurried{}, true) }
+
 // Rank decides req and returns its record once that is durable. The same event id again returns the same record.
 // Where the log cannot take it, the loop says what is returned: a baseline record without an event id and with
 // FallbackLogUnavailable, or ErrUnavailable.
@@ -191,11 +200,15 @@ func (in *Input) known(l *Loop, raw []features.Raw, err error, now time.Time) {
 }
 
 func (d *Decider) featureBudget(ctx context.Context) time.Duration {
+	budget := d.FeatureBudget
+	if ctx.Value(unhurried{}) != nil {
+		budget = max(budget, unhurriedBudget)
+	}
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		return d.FeatureBudget
+		return budget
 	}
-	return min(d.FeatureBudget, time.Duration(FeatureShare*float64(time.Until(deadline))))
+	return min(budget, time.Duration(FeatureShare*float64(time.Until(deadline))))
 }
 
 // record leaves a little of the caller's time, so that a log that has no room is answered for within it.
