@@ -185,9 +185,28 @@ func (w *SendWindow) until(times []int64, i int) int64 {
 	return until
 }
 
-// hourFeatures are how a model sees a send time.
-func (w *SendWindow) hourFeatures(unix int64) features.Value {
-	return features.NumberValue(float64(w.HourOfWeek(time.Unix(unix, 0))))
+// hour returns a send time as a model sees it.
+func (w *SendWindow) hour(unix int64) features.Set {
+	hour := w.HourOfWeek(time.Unix(unix, 0))
+	if step := float64(hour) * hourSteps; step == float64(int(step)) {
+		return hours[int(step)]
+	}
+	return hourSet(float64(hour))
+}
+
+// hours are the sets of all hours of the week at which sends usually are, each hourSteps-th of an hour: they are the same for ever, and
+// made for every decision they would be most of its garbage.
+var hours = func() (all [7 * 24 * hourSteps]features.Set) {
+	for i := range all {
+		all[i] = hourSet(float64(i) / hourSteps)
+	}
+	return all
+}()
+
+const hourSteps = 4
+
+func hourSet(hour float64) features.Set {
+	return features.Set{{Name: model.HourFeature, Value: features.NumberValue(hour)}}
 }
 
 // Actions returns the window's times as actions, whose ids are the times as RFC 3339 by the user's clock; and DoNotSend as the last, where that
@@ -195,24 +214,18 @@ func (w *SendWindow) hourFeatures(unix int64) features.Value {
 func (w *SendWindow) Actions() []Action {
 	times := w.Times()
 	actions := make([]Action, len(times), len(times)+1)
-	hours := make([]features.Feature, len(times))
 	var text strings.Builder
 	text.Grow(len(times) * len(time.RFC3339))
-	ends, buffer := make([]int, len(times)), make([]byte, 0, len(time.RFC3339))
+	buffer := make([]byte, 0, len(time.RFC3339))
 	zone, offset := time.UTC, 0
 	for i, t := range times {
 		if o := w.Offset(t); o != offset {
 			zone, offset = time.FixedZone("", o), o
 		}
 		buffer = time.Unix(t, 0).In(zone).AppendFormat(buffer[:0], time.RFC3339)
-		text.Write(buffer)
-		ends[i] = text.Len()
-		hours[i] = features.Feature{Name: model.HourFeature, Value: w.hourFeatures(t)}
-	}
-	from, all := 0, text.String()
-	for i := range actions {
-		actions[i] = Action{ID: all[from:ends[i]], Features: hours[i : i+1 : i+1]}
-		from = ends[i]
+		from := text.Len()
+		text.Write(buffer) // It has grown to its size: what was taken of it stays where it is.
+		actions[i] = Action{ID: text.String()[from:], Features: w.hour(t)}
 	}
 	if w.DoNotSend {
 		actions = append(actions, Action{ID: DoNotSend})

@@ -9,7 +9,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/nextbest/nextbest/decision"
 	nextbestv1 "github.com/nextbest/nextbest/proto/gen/nextbest/v1"
@@ -29,21 +28,57 @@ var errStopping = refuse(Overloaded, "the server is stopping: go on with another
 // batchService answers nextbest.v1.BatchService: each item by a call of its own through the interceptors of all calls.
 type batchService struct {
 	nextbestv1.UnimplementedBatchServiceServer
-	calls    grpc.ClientConnInterface
+	calls    *itemCalls
 	edge     *edge
 	stopping <-chan struct{}
 }
 
+// itemCalls makes the calls of items. What a call of another goroutine would copy is handed on here.
+type itemCalls struct {
+	decisions   nextbestv1.DecisionServiceServer
+	interceptor grpc.UnaryServerInterceptor
+}
+
+var (
+	rankCall     = grpc.UnaryServerInfo{FullMethod: nextbestv1.DecisionService_Rank_FullMethodName}
+	sendTimeCall = grpc.UnaryServerInfo{FullMethod: nextbestv1.DecisionService_SendTime_FullMethodName}
+)
+
+// rank makes a call of DecisionService.Rank.
+func (c *itemCalls) rank(ctx context.Context, m *nextbestv1.RankRequest) (*nextbestv1.RankResponse, error) {
+	answer, err := c.interceptor(ctx, m, &rankCall, func(ctx context.Context, m any) (any, error) {
+		return c.decisions.Rank(ctx, m.(*nextbestv1.RankRequest))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer.(*nextbestv1.RankResponse), nil
+}
+
+// sendTime makes a call of DecisionService.SendTime.
+func (c *itemCalls) sendTime(ctx context.Context, m *nextbestv1.SendTimeRequest) (*nextbestv1.SendTimeResponse, error) {
+	answer, err := c.interceptor(ctx, m, &sendTimeCall, func(ctx context.Context, m any) (any, error) {
+		return c.decisions.SendTime(ctx, m.(*nextbestv1.SendTimeRequest))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer.(*nextbestv1.SendTimeResponse), nil
+}
+
 // RankBatch implements nextbestv1.BatchServiceServer.
 func (s *batchService) RankBatch(stream grpc.BidiStreamingServer[nextbestv1.RankBatchRequest, nextbestv1.RankBatchResponse]) error {
-	items := newItems(stream.Context(), s.calls)
+	items := newItems(stream.Context())
+	defer items.close()
 	answer := func(m *nextbestv1.RankBatchRequest) *nextbestv1.RankBatchResponse {
 		answers := make([]*nextbestv1.RankAnswer, len(m.GetItems()))
 		items.each(len(answers), func(ctx context.Context, i int) {
-			item, reply := m.GetItems()[i], new(nextbestv1.RankResponse)
-			answers[i] = &nextbestv1.RankAnswer{Row: item.GetRow(), Outcome: &nextbestv1.RankAnswer_Response{Response: reply}}
-			if f := items.call(ctx, nextbestv1.DecisionService_Rank_FullMethodName, item.GetRequest(), item.GetRequest() == nil, reply); f != nil {
+			item := m.GetItems()[i]
+			answers[i] = &nextbestv1.RankAnswer{Row: item.GetRow()}
+			if reply, f := call(ctx, s.calls.rank, item.GetRequest()); f != nil {
 				answers[i].Outcome = &nextbestv1.RankAnswer_Error{Error: itemError(f)}
+			} else {
+				answers[i].Outcome = &nextbestv1.RankAnswer_Response{Response: reply}
 			}
 		})
 		return &nextbestv1.RankBatchResponse{Answers: answers}
@@ -53,14 +88,17 @@ func (s *batchService) RankBatch(stream grpc.BidiStreamingServer[nextbestv1.Rank
 
 // SendTimeBatch implements nextbestv1.BatchServiceServer.
 func (s *batchService) SendTimeBatch(stream grpc.BidiStreamingServer[nextbestv1.SendTimeBatchRequest, nextbestv1.SendTimeBatchResponse]) error {
-	items := newItems(stream.Context(), s.calls)
+	items := newItems(stream.Context())
+	defer items.close()
 	answer := func(m *nextbestv1.SendTimeBatchRequest) *nextbestv1.SendTimeBatchResponse {
 		answers := make([]*nextbestv1.SendTimeAnswer, len(m.GetItems()))
 		items.each(len(answers), func(ctx context.Context, i int) {
-			item, reply := m.GetItems()[i], new(nextbestv1.SendTimeResponse)
-			answers[i] = &nextbestv1.SendTimeAnswer{Row: item.GetRow(), Outcome: &nextbestv1.SendTimeAnswer_Response{Response: reply}}
-			if f := items.call(ctx, nextbestv1.DecisionService_SendTime_FullMethodName, item.GetRequest(), item.GetRequest() == nil, reply); f != nil {
+			item := m.GetItems()[i]
+			answers[i] = &nextbestv1.SendTimeAnswer{Row: item.GetRow()}
+			if reply, f := call(ctx, s.calls.sendTime, item.GetRequest()); f != nil {
 				answers[i].Outcome = &nextbestv1.SendTimeAnswer_Error{Error: itemError(f)}
+			} else {
+				answers[i].Outcome = &nextbestv1.SendTimeAnswer_Response{Response: reply}
 			}
 		})
 		return &nextbestv1.SendTimeBatchResponse{Answers: answers}
@@ -85,43 +123,57 @@ func itemError(f *failure) *nextbestv1.ItemError {
 	return m
 }
 
-// items decides the items of one stream.
+// items decides the items of one stream, on goroutines that stay for all of it.
 type items struct {
-	ctx   context.Context
-	calls grpc.ClientConnInterface
-	room  chan struct{} // one for each that is being decided
+	work chan func(ctx context.Context)
+	done sync.WaitGroup
 }
 
-func newItems(ctx context.Context, calls grpc.ClientConnInterface) *items {
-	return &items{ctx: decision.Unhurried(ctx), calls: calls, room: make(chan struct{}, batchItems)}
+func newItems(ctx context.Context) *items {
+	s := &items{work: make(chan func(context.Context))}
+	ctx = decision.Unhurried(ctx)
+	for range batchItems {
+		s.done.Go(func() {
+			for do := range s.work {
+				do(ctx)
+			}
+		})
+	}
+	return s
 }
 
-// each calls do for each of n items, as many at once as there is room for, and waits for all.
+// close ends the goroutines. No each may run or follow.
+func (s *items) close() {
+	close(s.work)
+	s.done.Wait()
+}
+
+// each calls do for each of n items, as many at once as there are goroutines, and waits for all.
 func (s *items) each(n int, do func(ctx context.Context, i int)) {
 	var all sync.WaitGroup
+	all.Add(n)
 	for i := range n {
-		s.room <- struct{}{}
-		all.Go(func() {
-			defer func() { <-s.room }()
-			do(s.ctx, i)
-		})
+		s.work <- func(ctx context.Context) {
+			defer all.Done()
+			do(ctx, i)
+		}
 	}
 	all.Wait()
 }
 
 // call makes the call of one item, and makes it again while too many are running: who waits for a batch waits for all of it.
-func (s *items) call(ctx context.Context, method string, request proto.Message, none bool, reply proto.Message) *failure {
-	if none {
-		return invalidFields([]violation{{"request", "is missing"}})
+func call[Q, A any](ctx context.Context, method func(context.Context, *Q) (*A, error), request *Q) (*A, *failure) {
+	if request == nil {
+		return nil, invalidFields([]violation{{"request", "is missing"}})
 	}
 	for {
-		err := s.calls.Invoke(ctx, method, request, reply)
+		reply, err := method(ctx, request)
 		if err == nil {
-			return nil
+			return reply, nil
 		}
 		f := failureOf(status.Convert(err))
 		if f.reason != Overloaded || ctx.Err() != nil {
-			return f
+			return nil, f
 		}
 		wait(ctx, shedPause)
 	}
@@ -132,11 +184,13 @@ func (s *items) call(ctx context.Context, method string, request proto.Message, 
 func pump[M, A any](stopping <-chan struct{}, receive func() (M, error), answer func(M) A, send func(A) error) error {
 	answers := make(chan chan A, batchMessages)
 	done := make(chan struct{})
-	defer close(done)
 	var failed error // of receive; read once answers is closed
+	var answering answerers
+	defer answering.end() // Nothing is under way when pump has returned.
+	defer close(done)
 	go func() {
 		defer close(answers)
-		failed = read(stopping, done, receive, answer, answers)
+		failed = read(stopping, done, receive, answer, answers, &answering)
 	}()
 	for {
 		select {
@@ -154,7 +208,7 @@ func pump[M, A any](stopping <-chan struct{}, receive func() (M, error), answer 
 }
 
 // read receives messages and begins to answer each.
-func read[M, A any](stopping, done <-chan struct{}, receive func() (M, error), answer func(M) A, answers chan<- chan A) error {
+func read[M, A any](stopping, done <-chan struct{}, receive func() (M, error), answer func(M) A, answers chan<- chan A, answering *answerers) error {
 	for {
 		m, err := receive()
 		switch {
@@ -171,7 +225,9 @@ func read[M, A any](stopping, done <-chan struct{}, receive func() (M, error), a
 		case <-stopping:
 			return errStopping
 		}
-		go func() { next <- answer(m) }()
+		if !answering.begin(func() { next <- answer(m) }) {
+			return nil
+		}
 	}
 }
 
@@ -190,4 +246,30 @@ func drain[A any](answers <-chan chan A, send func(A) error) error {
 			return errStopping
 		}
 	}
+}
+
+// answerers are the goroutines that answer messages of one stream. Receiving may go on after the stream has ended, answering may not.
+type answerers struct {
+	mu    sync.Mutex
+	ended bool
+	all   sync.WaitGroup
+}
+
+// begin runs f, and reports false where the stream has ended.
+func (a *answerers) begin(f func()) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended {
+		return false
+	}
+	a.all.Go(f)
+	return true
+}
+
+// end waits for those that run, and lets no more begin.
+func (a *answerers) end() {
+	a.mu.Lock()
+	a.ended = true
+	a.mu.Unlock()
+	a.all.Wait()
 }

@@ -13,13 +13,12 @@ import (
 )
 
 // inProcess calls the services of this process as a gRPC client would, through the server's own interceptors and
-// without a socket. The gateway uses it, and batches do: REST and the items of a batch get the same limits, checks and errors as
-// calls over gRPC, at less than the price of a second connection. Only unary calls are there.
+// without a socket. The gateway is its only user: REST gets the same limits, checks and errors as gRPC, at less than
+// the price of a second connection. Only unary calls are there.
 type inProcess struct {
 	methods     map[string]boundMethod
 	interceptor grpc.UnaryServerInterceptor
 	trace       startSpan
-	rest        bool // calls come in over REST
 }
 
 var _ grpc.ClientConnInterface = (*inProcess)(nil)
@@ -29,8 +28,8 @@ type boundMethod struct {
 	handler grpc.MethodHandler
 }
 
-func newInProcess(services []service, interceptor grpc.UnaryServerInterceptor, trace startSpan, rest bool) *inProcess {
-	c := &inProcess{methods: map[string]boundMethod{}, interceptor: interceptor, trace: trace, rest: rest}
+func newInProcess(services []service, interceptor grpc.UnaryServerInterceptor, trace startSpan) *inProcess {
+	c := &inProcess{methods: map[string]boundMethod{}, interceptor: interceptor, trace: trace}
 	for _, s := range services {
 		for _, m := range s.desc.Methods {
 			c.methods[fullMethod(s.desc.ServiceName, m.MethodName)] = boundMethod{s.impl, m.Handler}
@@ -46,7 +45,7 @@ func (c *inProcess) Invoke(ctx context.Context, method string, args, reply any, 
 	if !ok {
 		return status.Errorf(codes.Unimplemented, "unknown method %s", method)
 	}
-	stream := &inProcessStream{method: method, rest: c.rest}
+	stream := &inProcessStream{method: method}
 	ctx = grpc.NewContextWithServerTransportStream(incoming(ctx), stream)
 	ctx, end := c.trace(ctx, method)
 	answer, err := m.handler(m.impl, ctx, func(request any) error {
@@ -85,10 +84,9 @@ func share(to, from proto.Message) {
 	})
 }
 
-// inProcessStream takes the headers and trailers that a handler sets. It also says whether a call is one over REST.
+// inProcessStream takes the headers and trailers that a handler sets. It also marks a call as one over REST.
 type inProcessStream struct {
 	method          string
-	rest            bool
 	mu              sync.Mutex
 	header, trailer metadata.MD
 }
@@ -133,6 +131,6 @@ func (s *inProcessStream) report(options []grpc.CallOption) {
 
 // overREST reports whether a call came in over REST.
 func overREST(ctx context.Context) bool {
-	s, ok := grpc.ServerTransportStreamFromContext(ctx).(*inProcessStream)
-	return ok && s.rest
+	_, ok := grpc.ServerTransportStreamFromContext(ctx).(*inProcessStream)
+	return ok
 }

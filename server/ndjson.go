@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	nextbestv1 "github.com/nextbest/nextbest/proto/gen/nextbest/v1"
@@ -22,7 +21,7 @@ import (
 
 // ndjson answers batches over REST: a request on each line, an answer on each line, both as they come.
 type ndjson struct {
-	calls       grpc.ClientConnInterface
+	calls       *itemCalls
 	codec       *jsonCodec
 	maxLine     int
 	readTimeout time.Duration // of some lines
@@ -35,41 +34,51 @@ const (
 	linesAtOnce = 256 // that are there already
 )
 
-// batchKind is what the lines of a batch ask for.
-type batchKind struct {
-	method  string
-	request func() lineRequest
-	reply   func() proto.Message
-	setLoop func(lineRequest, string)
-}
-
-type lineRequest interface {
-	proto.Message
-	GetLoop() string
-}
+// batchKind decides a line of one kind of batch.
+type batchKind func(ctx context.Context, n *ndjson, loop string, text []byte) (proto.Message, *failure)
 
 // kindOf returns the loop and the kind of a batch's path, /v1/loops/{loop}/rank:batch; false for other paths.
 func kindOf(path string) (loop string, k batchKind, ok bool) {
 	rest, ok := strings.CutPrefix(path, "/v1/loops/")
 	if !ok {
-		return "", k, false
+		return "", nil, false
 	}
-	loop, call, _ := strings.Cut(rest, "/")
-	switch call {
+	loop, name, _ := strings.Cut(rest, "/")
+	switch name {
 	case "rank:batch":
-		return loop, batchKind{
-			nextbestv1.DecisionService_Rank_FullMethodName,
-			func() lineRequest { return new(nextbestv1.RankRequest) }, func() proto.Message { return new(nextbestv1.RankResponse) },
-			func(m lineRequest, loop string) { m.(*nextbestv1.RankRequest).Loop = loop },
-		}, true
+		return loop, rankLine, true
 	case "sendtime:batch":
-		return loop, batchKind{
-			nextbestv1.DecisionService_SendTime_FullMethodName,
-			func() lineRequest { return new(nextbestv1.SendTimeRequest) }, func() proto.Message { return new(nextbestv1.SendTimeResponse) },
-			func(m lineRequest, loop string) { m.(*nextbestv1.SendTimeRequest).Loop = loop },
-		}, true
+		return loop, sendTimeLine, true
 	}
-	return "", k, false
+	return "", nil, false
+}
+
+func rankLine(ctx context.Context, n *ndjson, loop string, text []byte) (proto.Message, *failure) {
+	m := new(nextbestv1.RankRequest)
+	if f := n.read(text, m, &m.Loop, loop); f != nil {
+		return nil, f
+	}
+	return call(ctx, n.calls.rank, m)
+}
+
+func sendTimeLine(ctx context.Context, n *ndjson, loop string, text []byte) (proto.Message, *failure) {
+	m := new(nextbestv1.SendTimeRequest)
+	if f := n.read(text, m, &m.Loop, loop); f != nil {
+		return nil, f
+	}
+	return call(ctx, n.calls.sendTime, m)
+}
+
+// read reads a line's request. own is its loop, which is that of the path.
+func (n *ndjson) read(text []byte, m proto.Message, own *string, loop string) *failure {
+	if err := n.codec.UnmarshalOptions.Unmarshal(text, m); err != nil {
+		return malformedJSON(err.Error(), text)
+	}
+	if *own != "" && *own != loop {
+		return invalidFields([]violation{{"loop", fmt.Sprintf("is %q, and the path says %q", *own, loop)}})
+	}
+	*own = loop
+	return nil
 }
 
 // line is one line of a body.
@@ -99,10 +108,11 @@ func (n *ndjson) serve(w http.ResponseWriter, r *http.Request, loop string, k ba
 	_ = control.EnableFullDuplex() // HTTP/2 always is; without it, answers come after the last line.
 	w.Header().Set("Content-Type", ndjsonType)
 	body := &lines{from: bufio.NewReaderSize(r.Body, 64<<10), most: n.maxLine, extend: func() { _ = control.SetReadDeadline(time.Now().Add(n.readTimeout)) }}
-	work := newItems(r.Context(), n.calls)
+	work := newItems(r.Context())
+	defer work.close()
 	answer := func(ls []line) [][]byte {
 		answers := make([][]byte, len(ls))
-		work.each(len(ls), func(ctx context.Context, i int) { answers[i] = n.answer(ctx, work, loop, k, &ls[i]) })
+		work.each(len(ls), func(ctx context.Context, i int) { answers[i] = n.answer(ctx, loop, k, &ls[i]) })
 		return answers
 	}
 	send := func(answers [][]byte) error {
@@ -120,19 +130,12 @@ func (n *ndjson) serve(w http.ResponseWriter, r *http.Request, loop string, k ba
 }
 
 // answer returns the line that answers a line.
-func (n *ndjson) answer(ctx context.Context, work *items, loop string, k batchKind, l *line) []byte {
+func (n *ndjson) answer(ctx context.Context, loop string, k batchKind, l *line) []byte {
 	if l.tooLong {
 		return n.problem(l.number, &failure{reason: MessageTooLarge, detail: fmt.Sprintf("the line has more than %d bytes", n.maxLine)})
 	}
-	request, reply := k.request(), k.reply()
-	if err := n.codec.UnmarshalOptions.Unmarshal(l.text, request); err != nil {
-		return n.problem(l.number, malformedJSON(err.Error(), l.text))
-	}
-	if own := request.GetLoop(); own != "" && own != loop {
-		return n.problem(l.number, invalidFields([]violation{{"loop", fmt.Sprintf("is %q, and the path says %q", own, loop)}}))
-	}
-	k.setLoop(request, loop)
-	if f := work.call(ctx, k.method, request, false, reply); f != nil {
+	reply, f := k(ctx, n, loop, l.text)
+	if f != nil {
 		return n.problem(l.number, f)
 	}
 	b := fmt.Appendf(nil, `{"row":%d,"response":`, l.number)

@@ -77,8 +77,9 @@ func New(config Config, deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.grpc = s.newGRPC(interceptor, newInProcess(s.services, interceptor, s.tracing.start(), false))
-	s.http, err = s.newHTTP(newInProcess(s.services, interceptor, s.tracing.start(), true))
+	calls := &itemCalls{decisions: &decisionService{deps: s.deps}, interceptor: interceptor}
+	s.grpc = s.newGRPC(interceptor, calls)
+	s.http, err = s.newHTTP(newInProcess(s.services, interceptor, s.tracing.start()), calls)
 	return s, err
 }
 

@@ -37,7 +37,7 @@ func (s *Server) interceptor(limit *inFlight) (grpc.UnaryServerInterceptor, erro
 }
 
 // newGRPC returns the server of gRPC. The items of batches are calls of their own.
-func (s *Server) newGRPC(interceptor grpc.UnaryServerInterceptor, calls grpc.ClientConnInterface) *grpc.Server {
+func (s *Server) newGRPC(interceptor grpc.UnaryServerInterceptor, calls *itemCalls) *grpc.Server {
 	server := grpc.NewServer(append(s.tracing.options(),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.UnaryInterceptor(interceptor),
@@ -82,7 +82,7 @@ func (s *Server) catchStream(ctx context.Context, value any) error {
 	return f.status().Err()
 }
 
-func (s *Server) newHTTP(conn grpc.ClientConnInterface) (*http.Server, error) {
+func (s *Server) newHTTP(conn grpc.ClientConnInterface, calls *itemCalls) (*http.Server, error) {
 	handler := &httpHandler{maxBytes: int64(s.config.MaxMessageBytes), metrics: s.metrics, routes: routesOf(s.services)}
 	gateway, err := newGateway(conn, handler.refuse)
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *Server) newHTTP(conn grpc.ClientConnInterface) (*http.Server, error) {
 	}
 	handler.gateway = gateway
 	handler.batches = &ndjson{
-		calls: conn, codec: newJSONCodec(), maxLine: s.config.MaxMessageBytes, readTimeout: s.config.ReadTimeout, stopping: s.stop, refuse: handler.refuse,
+		calls: calls, codec: newJSONCodec(), maxLine: s.config.MaxMessageBytes, readTimeout: s.config.ReadTimeout, stopping: s.stop, refuse: handler.refuse,
 	}
 	handler.fixed = map[string]http.Handler{
 		"/healthz":      http.HandlerFunc(s.serveHealthz),
