@@ -15,20 +15,27 @@ func (l *loopFold) count(e *event) {
 	for i := range e.slots {
 		s := &e.slots[i]
 		s.counted, _ = l.spec().worth(e.rewards, i)
-		l.provisional(s, s.counted, 1)
+	}
+	for i := range e.slots[:e.summed(l.spec())] {
+		l.provisional(&e.slots[i], e.slots[i].counted, 1)
 	}
 }
 
-// recount corrects the provisional sums where the event's worth has changed.
+// recount corrects the provisional sums where the event's worth has changed, or which of its slots were examined.
 func (l *loopFold) recount(e *event) {
+	before, after := e.summed(l.spec()), e.examined(l.spec())
 	for i := range e.slots {
 		s := &e.slots[i]
 		worth, _ := l.spec().worth(e.rewards, i)
-		if worth == s.counted {
+		if worth == s.counted && i < before == (i < after) {
 			continue
 		}
-		l.provisional(s, s.counted, -1)
-		l.provisional(s, worth, 1)
+		if i < before {
+			l.provisional(s, s.counted, -1)
+		}
+		if i < after {
+			l.provisional(s, worth, 1)
+		}
 		s.counted = worth
 	}
 }
@@ -40,7 +47,7 @@ func (l *loopFold) uncount(e *event) {
 	}
 	e.counted = false
 	l.counted--
-	for i := range e.slots {
+	for i := range e.slots[:e.summed(l.spec())] {
 		l.provisional(&e.slots[i], e.slots[i].counted, -1)
 	}
 	if l.counted == 0 {
@@ -60,7 +67,7 @@ func (l *loopFold) settle(e *event) {
 		l.settleSend(e)
 		return
 	}
-	for i := range e.slots {
+	for i := range e.slots[:e.examined(l.spec())] {
 		if len(e.slots[i].example) == 0 {
 			continue
 		}
