@@ -50,6 +50,11 @@ func (l *loopFold) uncount(e *event) {
 	for i := range e.slots[:e.summed(l.spec())] {
 		l.provisional(&e.slots[i], e.slots[i].counted, -1)
 	}
+	l.clear()
+}
+
+// clear makes the provisional sums those of no event, to the last bit, if there is none in them.
+func (l *loopFold) clear() {
 	if l.counted == 0 {
 		l.estimator.ClearProvisional()
 		l.churn = 0
@@ -67,7 +72,9 @@ func (l *loopFold) settle(e *event) {
 		l.settleSend(e)
 		return
 	}
-	for i := range e.slots[:e.examined(l.spec())] {
+	examined := e.examined(l.spec())
+	l.pass(e.slots[examined:])
+	for i := range e.slots[:examined] {
 		if len(e.slots[i].example) == 0 {
 			continue
 		}
@@ -75,6 +82,20 @@ func (l *loopFold) settle(e *event) {
 		l.unpack(&e.slots[i])
 		l.estimator.Settle(&l.scratch, worth, 1)
 	}
+}
+
+// pass puts slots that nobody looked at into the provisional sums and takes them out again. An estimator may keep a place
+// for the action of what is provisional: those that were so until an earlier slot was rewarded have one, and so has to
+// have one of which it was known from the start, or the model would depend on when rewards came.
+func (l *loopFold) pass(slots []slot) {
+	if len(slots) == 0 {
+		return
+	}
+	for i := range slots {
+		l.provisional(&slots[i], l.spec().Default, 1)
+		l.provisional(&slots[i], l.spec().Default, -1)
+	}
+	l.clear()
 }
 
 // capped returns how many settled rewards the model bounds, 0 when its kind does not.
