@@ -13,9 +13,9 @@ type RewardModel uint8
 //
 // Where several are rewarded the first ends the scan all the same, and the others are not learned from. The dependent
 // click model (Guo, Liu and Wang, Efficient multiple-click models in web search, WSDM 2009) goes on to the last one. But
-// where to stop may depend on what was seen up to there and on nothing after: then what is counted is a fair sample of
-// what a user who looks at a slot does. Stopping at the last reward looks ahead: that slot always is a success, and the
-// failures that were seen after it are left out.
+// an end that depends on what was seen up to it, and on nothing after, leaves a fair sample of what users do who look at
+// a slot; to end at the last reward is to know what comes: that slot always is a success, and the failures that were seen
+// after it are left out (TestCascadesOfSeveralClicksAreFair).
 const (
 	Independent RewardModel = iota // each slot by itself
 	Cascade                        // those up to the first that attracts
