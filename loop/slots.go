@@ -14,6 +14,10 @@ func (c *compiler) slots(root *node, l *decision.Loop, r *learn.RewardSpec) {
 	if e == nil || e.implied {
 		return
 	}
+	if l.Send != nil {
+		c.addf(e.at, "slots: a send time has no places: leave this out")
+		return
+	}
 	l.Position = e.value.key("position").text == positionContext
 	r.Model = learn.RewardModel(e.value.key("reward_model").index(rewardModelWords))
 	isSlot := func(f features.Field) bool { return f.Name == decision.SlotFeature }
