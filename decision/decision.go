@@ -106,6 +106,7 @@ type Loop struct {
 	RankSync  Durability
 	NoAction  OnNoAction
 	UserNames []string // names of Schema.User in order, as a Fetch wants them
+	Position  bool     // a slot's id is a feature of its own decision: SlotFeature
 
 	Subjects    []guardrail.Subject      // Actions as guardrails see them
 	Mandatory   []bool                   // by action; nil when none is

@@ -35,6 +35,7 @@ type RewardSpec struct {
 	Aggregation Aggregation
 	Metrics     []Metric // by name; the reward is their weighted sum. Empty: the one unnamed metric with weight 1
 	Min, Max    float64  // of a reported value; -Inf and +Inf when the loop does not bound it
+	Model       RewardModel
 }
 
 // PromotionSpec says how a challenger may take the loop's place, and what calls the loop back.

@@ -27,7 +27,7 @@ type event struct {
 type slot struct {
 	id      string
 	example packed  // empty where nothing was served: there is nothing to learn from
-	counted float64 // the reward in the provisional sums
+	counted float64 // the reward when the event was last counted: that in the provisional sums, if the slot is in them
 }
 
 // closes returns the last moment at which a reward counts.

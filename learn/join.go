@@ -24,6 +24,7 @@ type SlotReward struct {
 	ActionID string
 	Reward   float64
 	Rewarded bool // false: Reward is the default
+	Examined bool // false: the reward model has it that the user did not look at the slot, and it is not learned from
 }
 
 // JoinedEvent is one event with its rewards.
@@ -173,8 +174,9 @@ func (j *joining) result() JoinedEvent {
 	for _, r := range e.rewards {
 		j.set(r.position, standing)
 	}
+	examined := e.examined(j.spec)
 	for i := range e.slots {
-		s := SlotReward{SlotID: e.slots[i].id, ActionID: j.decision.ActionID(j.decision.Choices[i].Served())}
+		s := SlotReward{Examined: i < examined, SlotID: e.slots[i].id, ActionID: j.decision.ActionID(j.decision.Choices[i].Served())}
 		s.Reward, s.Rewarded = j.spec.worth(e.rewards, i)
 		out.Slots = append(out.Slots, s)
 	}

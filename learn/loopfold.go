@@ -110,12 +110,16 @@ func (l *loopFold) tally(r *decision.Record) {
 	}
 }
 
-// encode extends the estimator's encoder and keeps the served actions as examples.
+// encode extends the estimator's encoder and keeps the served actions as examples. Where position is context, each slot
+// is seen by itself.
 func (l *loopFold) encode(e *event, r *decision.Record) {
 	v := &l.view
 	look(v, l.definition.Loop, l.catalogue(r.SnapshotID), r)
-	l.estimator.Observe(v.Context, v.Candidates)
 	for i := range e.slots {
+		if i == 0 || l.definition.Loop.Position {
+			v.At(l.definition.Loop, &r.Input, i)
+			l.estimator.Observe(v.Context, v.Candidates)
+		}
 		if served := r.Choices[i].Served(); served >= 0 {
 			x := l.estimator.Encode(v.Context, v.Candidates[served])
 			e.slots[i].example = pack(&x)

@@ -49,6 +49,7 @@ func (c *compiler) definition(root *node) *learn.Definition {
 	l.Contact = c.contact(root, l)
 	c.guardrails(root, l)
 	reward := c.reward(root.key("reward"))
+	c.slots(root, l, &reward)
 	promotion := c.promotion(root.key("promotion"), &reward)
 	return &learn.Definition{
 		Catalogue:    c.catalogueSpec(root),

@@ -127,6 +127,8 @@ var fileShape = shape{kind: objectKind, keys: []key{
 	{name: "features", shape: featuresShape, doc: "What is known about a request, its user and the actions."},
 	{name: "policy", shape: policyShape, doc: "How the model's scores become probabilities."},
 	{name: "reward", shape: rewardShape, doc: "What an event turned out to be worth."},
+	{name: "slots", shape: slotsShape,
+		doc: "For loops whose requests name several slots: what their places have to do with what they are worth. Without this key nothing: scores are the same for every slot, and each is learned from with its own reward. The page slots.md says more."},
 	{name: "guardrails", shape: guardrailsShape,
 		doc: "What may be served, to whom and when: rules, each a CEL expression, and `include: NAME` for those of a shared file. Their order means nothing. The page guardrails.md says how to write and test them."},
 	{name: "brand", shape: brandText, doc: "The brand file, `loops/brands/NAME.yaml`, that rules read as `brand.*`."},

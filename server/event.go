@@ -32,6 +32,9 @@ func eventOf(r *decision.Record, schema *features.Schema, history []eventlog.Ent
 	}
 	for _, slot := range joined.Slots {
 		m.Reward = append(m.Reward, slot.Reward)
+		if slot.Examined {
+			m.ExaminedSlots++
+		}
 	}
 	return m
 }

@@ -1110,7 +1110,10 @@ type GetEventResponse struct {
 	// Of a decision on a send time: the answer as it was given.
 	SendTime *SendTimeResponse `protobuf:"bytes,11,opt,name=send_time,json=sendTime,proto3" json:"send_time,omitempty"`
 	// Of a decision on a send time: when it is sent, as chosen or as Activate has said; absent where it is not.
-	Sent          *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=sent,proto3" json:"sent,omitempty"`
+	Sent *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=sent,proto3" json:"sent,omitempty"`
+	// How many slots, from the first on, the event is learned from by what has come so far, if it is learned from at all: all of
+	// them, or with `slots.reward_model: cascade` those up to the first that is worth more than the default reward.
+	ExaminedSlots uint32 `protobuf:"varint,13,opt,name=examined_slots,json=examinedSlots,proto3" json:"examined_slots,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1229,6 +1232,13 @@ func (x *GetEventResponse) GetSent() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *GetEventResponse) GetExaminedSlots() uint32 {
+	if x != nil {
+		return x.ExaminedSlots
+	}
+	return 0
+}
+
 var File_nextbest_v1_decision_proto protoreflect.FileDescriptor
 
 const file_nextbest_v1_decision_proto_rawDesc = "" +
@@ -1337,7 +1347,7 @@ const file_nextbest_v1_decision_proto_rawDesc = "" +
 	"\aslot_id\x18\x04 \x01(\tR\x06slotId\x126\n" +
 	"\breceived\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\breceived\x12.\n" +
 	"\x04time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x18\n" +
-	"\aoutcome\x18\a \x01(\tR\aoutcome\"\x94\x04\n" +
+	"\aoutcome\x18\a \x01(\tR\aoutcome\"\xbb\x04\n" +
 	"\x10GetEventResponse\x125\n" +
 	"\bdecision\x18\x01 \x01(\v2\x19.nextbest.v1.RankResponseR\bdecision\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\tR\x06userId\x124\n" +
@@ -1351,7 +1361,8 @@ const file_nextbest_v1_decision_proto_rawDesc = "" +
 	"\x06closes\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\x06closes\x12:\n" +
 	"\tsend_time\x18\v \x01(\v2\x1d.nextbest.v1.SendTimeResponseR\bsendTime\x12.\n" +
-	"\x04sent\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x04sent2\xce\x04\n" +
+	"\x04sent\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x04sent\x12%\n" +
+	"\x0eexamined_slots\x18\r \x01(\rR\rexaminedSlots2\xce\x04\n" +
 	"\x0fDecisionService\x12]\n" +
 	"\x04Rank\x12\x18.nextbest.v1.RankRequest\x1a\x19.nextbest.v1.RankResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/loops/{loop}/rank\x12w\n" +
 	"\x06Reward\x12\x1a.nextbest.v1.RewardRequest\x1a\x1b.nextbest.v1.RewardResponse\"4\x82\xd3\xe4\x93\x02.:\x01*\")/v1/loops/{loop}/events/{event_id}/reward\x12m\n" +
