@@ -41,6 +41,9 @@ type unhurried struct{}
 // than to go without.
 func Unhurried(ctx context.Context) context.Context { return context.WithValue(ctx, unhurried{}, true) }
 
+// hasTime reports whether a decision that nobody waits for may try again to read its user.
+func hasTime(ctx context.Context) bool { return ctx.Value(unhurried{}) != nil && ctx.Err() == nil }
+
 // Rank decides req and returns its record once that is durable. The same event id again returns the same record.
 // Where the log cannot take it, the loop says what is returned: a baseline record without an event id and with
 // FallbackLogUnavailable, or ErrUnavailable.
@@ -179,6 +182,9 @@ func (d *Decider) readUser(ctx context.Context, l *Loop, in *Input, now time.Tim
 	ctx, cancel := context.WithTimeout(ctx, d.featureBudget(ctx))
 	defer cancel()
 	raw, err := d.Features.Fetch(ctx, in.UserID, l.UserNames)
+	for hasTime(ctx) && errors.Is(err, context.DeadlineExceeded) { // The store was late, by a limit of its own.
+		raw, err = d.Features.Fetch(ctx, in.UserID, l.UserNames)
+	}
 	in.known(l, raw, err, now)
 	return claim{}
 }

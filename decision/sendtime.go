@@ -66,6 +66,8 @@ type SendWindow struct {
 	// Places is, by time, the minute at which there is room for the send, in minutes after the start of the time's own minute;
 	// FullMinutes where there is none. nil: without limit.
 	Places []int32
+
+	times []int64 // as Times returns them, once they were made
 }
 
 // FullMinutes says that a send time has no minute with room.
@@ -113,6 +115,7 @@ func newSendWindow(s *SendSpec, req *SendRequest, now time.Time, zone *time.Loca
 		return nil, &InputError{"granularity", fmt.Sprintf("makes more than %d times of the window: make it longer, or the window shorter", MaxSendTimes-2)}
 	}
 	w.Offsets = offsetsOf(zone, w.Earliest, w.Latest.Add(offsetsAhead))
+	w.Prepare()
 	return w, nil
 }
 
@@ -165,6 +168,16 @@ func (w *SendWindow) HourOfWeek(at time.Time) model.HourOfWeek {
 // shows a multiple of the granularity. They are moments, not readings of a clock: where clocks are put forward no time
 // is missing, and where they are put back the same reading is there twice.
 func (w *SendWindow) Times() []int64 {
+	if w.times != nil {
+		return w.times
+	}
+	return w.makeTimes()
+}
+
+// Prepare makes what is asked for again and again. No other method may run meanwhile.
+func (w *SendWindow) Prepare() { w.times = w.makeTimes() }
+
+func (w *SendWindow) makeTimes() []int64 {
 	step := int64(w.Granularity / time.Second)
 	latest := w.Latest.Unix()
 	times := make([]int64, 0, (latest-w.Earliest.Unix())/step+2)
@@ -231,6 +244,15 @@ func (w *SendWindow) Actions() []Action {
 		actions = append(actions, Action{ID: DoNotSend})
 	}
 	return actions
+}
+
+// Len returns how many actions the window has.
+func (w *SendWindow) Len() int {
+	n := len(w.Times())
+	if w.DoNotSend {
+		n++
+	}
+	return n
 }
 
 // SendAt returns the moment at which an action of the window sends, and false for one that does not send.

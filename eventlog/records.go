@@ -198,6 +198,16 @@ func fromFeature(out *logv1.Feature, f *features.Feature) {
 // ToDecision returns the decision that a record stores, or ErrInvalidRecord when it stores none or an impossible one.
 // Actions of the catalogue have no features here.
 func ToDecision(record *logv1.Record) (*decision.Record, error) {
+	return toDecision(record, (*decision.SendWindow).Actions)
+}
+
+// ToOutcome is ToDecision for who wants to know what was served and not what it is called: where that is a send time, actions
+// are as many as there were and have neither id nor features, which would be most of the work.
+func ToOutcome(record *logv1.Record) (*decision.Record, error) {
+	return toDecision(record, func(w *decision.SendWindow) []decision.Action { return make([]decision.Action, w.Len()) })
+}
+
+func toDecision(record *logv1.Record, sends func(*decision.SendWindow) []decision.Action) (*decision.Record, error) {
 	d := record.GetDecision()
 	if d == nil {
 		return nil, fmt.Errorf("%w: not a decision", ErrInvalidRecord)
@@ -224,7 +234,7 @@ func ToDecision(record *logv1.Record) (*decision.Record, error) {
 		if r.Send, err = toWindow(d.Send, d.Zone); err != nil {
 			return nil, err
 		}
-		r.Actions = r.Send.Actions()
+		r.Actions = sends(r.Send)
 	}
 	r.Actions = slices.Grow(r.Actions, len(d.Actions))
 	for _, a := range d.Actions {

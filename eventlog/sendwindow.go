@@ -42,6 +42,7 @@ func toWindow(m *logv1.SendWindow, zone string) (*decision.SendWindow, error) {
 	for i, from := range m.OffsetFromUnix {
 		w.Offsets = append(w.Offsets, decision.ZoneOffset{From: from, Seconds: int(m.OffsetSeconds[i])})
 	}
+	w.Prepare()
 	if n := len(w.Times()); w.Places != nil && len(w.Places) != n {
 		return nil, fmt.Errorf("%w: places at %d of %d send times", ErrInvalidRecord, len(w.Places), n)
 	}

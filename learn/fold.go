@@ -189,7 +189,10 @@ func (l *loopFold) apply(pos eventlog.Position, r *logv1.Record) (poison string,
 }
 
 func (l *loopFold) applyDecision(pos eventlog.Position, r *logv1.Record) (string, error) {
-	d, err := Decision(r)
+	d, err := eventlog.ToOutcome(r)
+	if err == nil {
+		err = holdsTogether(d)
+	}
 	if err != nil {
 		l.counts.poison[PoisonDecision]++
 		return PoisonDecision, err

@@ -46,12 +46,15 @@ func validation(services []service) (grpc.UnaryServerInterceptor, error) {
 	}, nil
 }
 
-// notFeaturesOfRank passes over the maps of features of a Rank. Their one rule, how many there may be, is setOf's to
+// notFeaturesOfRank passes over the maps of features of a Rank or a SendTime. Their one rule, how many there may be, is setOf's to
 // keep: here every entry of every map would be visited, which took most of the time and memory of the whole check.
 func notFeaturesOfRank() protovalidate.FilterFunc {
 	context := nextbestv1.File_nextbest_v1_decision_proto.Messages().ByName("RankRequest").Fields().ByName("context")
+	sendContext := nextbestv1.File_nextbest_v1_sendtime_proto.Messages().ByName("SendTimeRequest").Fields().ByName("context")
 	features := nextbestv1.File_nextbest_v1_decision_proto.Messages().ByName("Action").Fields().ByName("features")
-	return func(_ protoreflect.Message, d protoreflect.Descriptor) bool { return d != context && d != features }
+	return func(_ protoreflect.Message, d protoreflect.Descriptor) bool {
+		return d != context && d != sendContext && d != features
+	}
 }
 
 func invalidMessage(m proto.Message, err error) error {
