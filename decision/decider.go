@@ -115,6 +115,9 @@ func (d *Decider) decide(ctx context.Context, s *Snapshot, req *Request, id stri
 	}
 	if err := d.record(ctx, r, s.Loop.RankSync); err != nil {
 		made := r
+		if errors.Is(err, ErrNotRecorded) {
+			made = nil
+		}
 		if r, err = d.unlogged(ctx, s, r, err); err == nil {
 			made = r
 			claim.settle(r)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 )
 
 // choices completes in with its time zone and, in a loop of send times, with the times to choose among. What is held of their
@@ -30,7 +31,7 @@ func (d *Decider) choices(ctx context.Context, l *Loop, req *Request, in *Input)
 	if w.PerMinute == 0 {
 		return places{}, nil
 	}
-	return d.paces.hold(ctx, l.Name, w)
+	return d.paces.hold(ctx, l.Name, w, in.Time)
 }
 
 // killedSends is what the kill switch is asked about.
@@ -64,12 +65,12 @@ type places struct {
 const notHeld = -1
 
 // hold finds the send a minute at each time of the window, holds it, and notes it in the window. Where all minutes of a time
-// are full only with what others hold, it waits for them until ctx is done.
-func (p *paces) hold(ctx context.Context, loop string, w *SendWindow) (places, error) {
+// are full only with what others hold, it waits for them until ctx is done. Of minutes before now nothing is kept.
+func (p *paces) hold(ctx context.Context, loop string, w *SendWindow, now time.Time) (places, error) {
 	h := places{paces: p, times: w.Times()}
 	for {
 		p.mu.Lock()
-		h.of = p.campaign(paceKey{loop, w.Campaign}, w.Earliest.Unix()/60)
+		h.of = p.campaign(paceKey{loop, w.Campaign}, now.Unix()/60)
 		wait := h.take(w)
 		if wait == nil {
 			p.mu.Unlock()

@@ -178,13 +178,18 @@ func (w *SendWindow) Times() []int64 {
 func (w *SendWindow) Prepare() { w.times = w.makeTimes() }
 
 func (w *SendWindow) makeTimes() []int64 {
-	step := int64(w.Granularity / time.Second)
-	latest := w.Latest.Unix()
-	times := make([]int64, 0, (latest-w.Earliest.Unix())/step+2)
-	for t := w.Earliest.Unix(); t <= latest && len(times) < MaxSendTimes-1; {
-		times = append(times, t)
-		wall := t + int64(w.Offset(t))
-		t += step - (wall%step+step)%step
+	step, earliest, latest := int64(w.Granularity/time.Second), w.Earliest.Unix(), w.Latest.Unix()
+	times := append(make([]int64, 0, (latest-earliest)/step+2), earliest)
+	for i, o := range w.Offsets {
+		end := latest + 1
+		if i+1 < len(w.Offsets) {
+			end = min(end, w.Offsets[i+1].From)
+		}
+		first := max(earliest+1, o.From)
+		wall := first + int64(o.Seconds)
+		for t := first + ((-wall%step)+step)%step; t < end && len(times) < MaxSendTimes-1; t += step {
+			times = append(times, t)
+		}
 	}
 	return times
 }
