@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -22,12 +23,13 @@ import (
 
 // ndjson answers batches over REST: a request on each line, an answer on each line, both as they come.
 type ndjson struct {
-	calls       grpc.ClientConnInterface
-	codec       *jsonCodec
-	maxLine     int
-	readTimeout time.Duration // of some lines
-	stopping    <-chan struct{}
-	refuse      func(http.ResponseWriter, *http.Request, *failure)
+	calls        grpc.ClientConnInterface
+	codec        *jsonCodec
+	maxLine      int
+	readTimeout  time.Duration // of some lines
+	writeTimeout time.Duration // of some answers
+	batches      *batches
+	refuse       func(http.ResponseWriter, *http.Request, *failure)
 }
 
 const (
@@ -95,26 +97,38 @@ func (n *ndjson) serve(w http.ResponseWriter, r *http.Request, loop string, k ba
 		n.refuse(w, r, malformed("the path cannot be read"))
 		return
 	}
+	leave, err := n.batches.enter()
+	if err != nil {
+		n.refuse(w, r, classify(err))
+		return
+	}
+	defer leave()
+	n.converse(w, r, loop, k)
+}
+
+// converse answers lines until there are no more.
+func (n *ndjson) converse(w http.ResponseWriter, r *http.Request, loop string, k batchKind) {
 	control := http.NewResponseController(w)
 	_ = control.EnableFullDuplex() // HTTP/2 always is; without it, answers come after the last line.
 	w.Header().Set("Content-Type", ndjsonType)
 	body := &lines{from: bufio.NewReaderSize(r.Body, 64<<10), most: n.maxLine, extend: func() { _ = control.SetReadDeadline(time.Now().Add(n.readTimeout)) }}
-	work := newItems(r.Context(), n.calls)
-	answer := func(ls []line) [][]byte {
+	work := newItems(r.Context(), n.calls, n.batches)
+	answer := func(ls []line, give func([]byte) bool) {
 		answers := make([][]byte, len(ls))
 		work.each(len(ls), func(ctx context.Context, i int) { answers[i] = n.answer(ctx, work, loop, k, &ls[i]) })
-		return answers
+		give(bytes.Join(answers, nil))
 	}
-	send := func(answers [][]byte) error {
-		_ = control.SetWriteDeadline(time.Now().Add(n.readTimeout))
-		if _, err := w.Write(bytes.Join(answers, nil)); err != nil {
+	send := func(answers []byte) error {
+		_ = control.SetWriteDeadline(time.Now().Add(n.writeTimeout))
+		if _, err := w.Write(answers); err != nil {
 			return err
 		}
 		return control.Flush()
 	}
-	err = pump(n.stopping, body.some, answer, send)
-	_ = control.SetReadDeadline(time.Now()) // Whatever still reads the body ends.
-	if err != nil {
+	interrupt := func() {
+		body.stop(func() { _ = control.SetReadDeadline(time.Now()) })
+	}
+	if err := pump(work, body.some, answer, send, interrupt); err != nil {
 		_, _ = w.Write(n.problem(0, classify(err))) // The last line says that there are no more, and why.
 	}
 }
@@ -161,13 +175,17 @@ type lines struct {
 	most   int // bytes of a line
 	number int
 	extend func() // called before it may have to wait
+
+	mu      sync.Mutex
+	stopped bool
 }
 
 // some returns the lines that are there already, at least one.
 func (s *lines) some() ([]line, error) {
 	var found []line
-	for len(found) < linesAtOnce && (len(found) == 0 || s.from.Buffered() > 0) {
+	for size := 0; len(found) < linesAtOnce && size < s.most && (len(found) == 0 || s.from.Buffered() > 0); {
 		l, err := s.next()
+		size += len(l.text)
 		if len(bytes.TrimSpace(l.text)) > 0 || l.tooLong {
 			found = append(found, l)
 		}
@@ -186,7 +204,9 @@ func (s *lines) next() (line, error) {
 	s.number++
 	l := line{number: s.number}
 	for {
-		s.extend()
+		if !s.begin() {
+			return l, context.Canceled
+		}
 		part, err := s.from.ReadSlice('\n')
 		if l.tooLong = l.tooLong || len(l.text)+len(part) > s.most; !l.tooLong {
 			l.text = append(l.text, part...)
@@ -197,4 +217,22 @@ func (s *lines) next() (line, error) {
 			return l, err
 		}
 	}
+}
+
+// begin gives the next read its time, unless there is to be none.
+func (s *lines) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.stopped {
+		s.extend()
+	}
+	return !s.stopped
+}
+
+// stop lets no further read begin, and has interrupt end the one that is under way.
+func (s *lines) stop(interrupt func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	interrupt()
 }
