@@ -22,7 +22,7 @@ RACE_PACKAGES := $(addsuffix /...,$(wildcard ./catalogue ./challenger ./contact 
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: build
 build: ## build bin/nextbest
@@ -76,6 +76,10 @@ generate: buf ## regenerate Go and OpenAPI from proto/, and what go:generate nam
 .PHONY: loadtest
 loadtest: build redis-server k6 ## load service and baseline against a real Redis; LOADTEST_FLAGS="--help" says more
 	go run ./loadtest/run $(LOADTEST_FLAGS)
+
+.PHONY: loadtest-batch
+loadtest-batch: build redis-server ## send times for a million recipients beside single calls; BATCH_FLAGS="--help" says more
+	go run ./loadtest/batch $(BATCH_FLAGS)
 
 .PHONY: clean
 clean: ## remove what was built and the tools that were installed; keeps DATA_DIR

@@ -17,14 +17,14 @@ import (
 
 // Decided is a row of a plan: what was decided for a user, or why nothing was.
 type Decided struct {
-	Row         int64   `parquet:"row" json:"row"`                          // of the users' file, from 1
-	UserID      string  `parquet:"user_id" json:"user_id"`                  //
-	EventID     string  `parquet:"event_id" json:"event_id"`                // names the decision in rewards
-	ActionID    string  `parquet:"action_id,dict" json:"action_id"`         // "" where nothing was permitted; of send times, the moment by the user's clock, or do_not_send
-	SendAt      int64   `parquet:"send_at,timestamp(millisecond)" json:"-"` // of send times; 0: do not send
-	SendAtText  string  `parquet:"-" json:"send_at,omitempty"`              // the same as RFC 3339 in UTC
-	Probability float64 `parquet:"probability" json:"probability"`          // with which it was drawn
-	Score       float64 `parquet:"score" json:"score"`                      // the model's expected reward
+	Row         int64   `parquet:"row" json:"row"`                                   // of the users' file, from 1
+	UserID      string  `parquet:"user_id" json:"user_id"`                           //
+	EventID     string  `parquet:"event_id" json:"event_id"`                         // names the decision in rewards
+	ActionID    string  `parquet:"action_id,dict" json:"action_id"`                  // "" where nothing was permitted; of send times, the moment by the user's clock, or do_not_send
+	SendAt      int64   `parquet:"send_at,optional,timestamp(millisecond)" json:"-"` // of send times; 0, in Parquet null: do not send
+	SendAtText  string  `parquet:"-" json:"send_at,omitempty"`                       // the same as RFC 3339 in UTC
+	Probability float64 `parquet:"probability" json:"probability"`                   // with which it was drawn
+	Score       float64 `parquet:"score" json:"score"`                               // the model's expected reward
 	Arm         string  `parquet:"arm,dict" json:"arm"`
 	SnapshotID  string  `parquet:"snapshot_id,dict" json:"snapshot_id"`
 	Fallback    string  `parquet:"fallback,dict" json:"fallback"` // why this is not the policy's own choice

@@ -3,7 +3,6 @@ package batch
 import (
 	"bufio"
 	"compress/gzip"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/types/known/structpb"
 )
@@ -27,7 +27,7 @@ type User struct {
 	Err              error // what is wrong with the row; the rest is as far as it could be read
 }
 
-// maxRowBytes bounds a field, so that a quote that is never closed does not take the rest of the file.
+// maxFieldBytes bounds a field: more is no feature and no id, and a thousand such rows would take a lot of memory.
 const maxFieldBytes = 64 << 10
 
 // Rows reads a CSV file, gzipped where its name ends in .gz. Its first row names the columns: user_id, and if wanted event_id,
@@ -35,9 +35,8 @@ const maxFieldBytes = 64 << 10
 // else; context.NAME:text, :number and :boolean say what they are. Other columns are refused.
 type Rows struct {
 	file    *os.File
-	csv     *csv.Reader
+	records *records
 	columns []column
-	width   int
 	row     int64
 }
 
@@ -69,21 +68,16 @@ func (r *Rows) begin(path string) error {
 		}
 		from = z
 	}
-	r.csv = csv.NewReader(from)
-	r.csv.FieldsPerRecord = -1 // A row of another length is that row's error.
-	r.csv.ReuseRecord = true
-	header, err := r.csv.Read()
+	r.records = newRecords(from)
+	header, _, err := r.records.next()
 	if errors.Is(err, io.EOF) {
 		return errors.New("is empty: the first row names the columns, user_id among them")
 	}
 	if err != nil {
 		return err
 	}
-	r.width = len(header)
+	r.records.width = len(header) // A row of another length is that row's error.
 	for i, name := range header {
-		if i == 0 {
-			name = strings.TrimPrefix(name, "\ufeff") // a byte order mark
-		}
 		c, err := columnOf(name)
 		if err != nil {
 			return fmt.Errorf("column %d: %w", i+1, err)
@@ -122,21 +116,17 @@ func columnOf(name string) (column, error) {
 
 // Next returns the next user; io.EOF at the end. What is wrong with a row is in its Err; other errors are of the file.
 func (r *Rows) Next() (User, error) {
-	fields, err := r.csv.Read()
-	var bad *csv.ParseError
+	fields, _, err := r.records.next()
+	var bad rowError
 	switch {
 	case errors.As(err, &bad):
 		r.row++
-		return User{Row: r.row, Err: fmt.Errorf("line %d: %w", bad.StartLine, bad.Err)}, nil
+		return User{Row: r.row, Err: bad}, nil
 	case err != nil:
 		return User{}, err
 	}
 	r.row++
 	u := User{Row: r.row}
-	if len(fields) != r.width {
-		u.Err = fmt.Errorf("has %d fields, the header %d", len(fields), r.width)
-		return u, nil
-	}
 	for i, text := range fields {
 		if err := u.set(&r.columns[i], text); err != nil && u.Err == nil {
 			u.Err = fmt.Errorf("column %s: %w", r.columns[i].title(), err)
@@ -158,6 +148,9 @@ func (c *column) title() string {
 func (u *User) set(c *column, text string) (err error) {
 	if len(text) > maxFieldBytes {
 		return fmt.Errorf("has %d bytes, the limit is %d", len(text), maxFieldBytes)
+	}
+	if !utf8.ValidString(text) {
+		return errors.New("is not UTF-8")
 	}
 	switch c.name {
 	case "user_id":
@@ -223,7 +216,7 @@ func (c *column) value(text string) (*structpb.Value, error) {
 // Skip passes over rows.
 func (r *Rows) Skip(n int64) error {
 	for range n {
-		if _, err := r.csv.Read(); err != nil && !errors.As(err, new(*csv.ParseError)) {
+		if _, _, err := r.records.next(); err != nil && !errors.As(err, new(rowError)) {
 			return fmt.Errorf("the file has fewer than the %d rows that the plan has already: %w", n, err)
 		}
 		r.row++

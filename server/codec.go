@@ -13,6 +13,7 @@ import (
 type received struct {
 	message proto.Message
 	err     error
+	raw     []byte // the message as it came, when there is an err
 }
 
 // codec is gRPC's own, but for errors of reading a received.
@@ -29,7 +30,7 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 		return c.CodecV2.Unmarshal(data, v)
 	}
 	if in.err = c.CodecV2.Unmarshal(data, in.message); in.err != nil {
-		in.err = withField(data, in.message, in.err)
+		in.err, in.raw = withField(data, in.message, in.err), data.Materialize()
 	}
 	return nil
 }

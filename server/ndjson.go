@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -21,12 +22,13 @@ import (
 
 // ndjson answers batches over REST: a request on each line, an answer on each line, both as they come.
 type ndjson struct {
-	calls       *itemCalls
-	codec       *jsonCodec
-	maxLine     int
-	readTimeout time.Duration // of some lines
-	stopping    <-chan struct{}
-	refuse      func(http.ResponseWriter, *http.Request, *failure)
+	calls        *itemCalls
+	codec        *jsonCodec
+	maxLine      int
+	readTimeout  time.Duration // of some lines
+	writeTimeout time.Duration // of some answers
+	batches      *batches
+	refuse       func(http.ResponseWriter, *http.Request, *failure)
 }
 
 const (
@@ -35,7 +37,7 @@ const (
 )
 
 // batchKind decides a line of one kind of batch.
-type batchKind func(ctx context.Context, n *ndjson, loop string, text []byte) (proto.Message, *failure)
+type batchKind func(ctx context.Context, n *ndjson, work *items, loop string, text []byte) (proto.Message, *failure)
 
 // kindOf returns the loop and the kind of a batch's path, /v1/loops/{loop}/rank:batch; false for other paths.
 func kindOf(path string) (loop string, k batchKind, ok bool) {
@@ -53,20 +55,20 @@ func kindOf(path string) (loop string, k batchKind, ok bool) {
 	return "", nil, false
 }
 
-func rankLine(ctx context.Context, n *ndjson, loop string, text []byte) (proto.Message, *failure) {
+func rankLine(ctx context.Context, n *ndjson, work *items, loop string, text []byte) (proto.Message, *failure) {
 	m := new(nextbestv1.RankRequest)
 	if f := n.read(text, m, &m.Loop, loop); f != nil {
 		return nil, f
 	}
-	return call(ctx, n.calls.rank, m)
+	return work.rank(ctx, m)
 }
 
-func sendTimeLine(ctx context.Context, n *ndjson, loop string, text []byte) (proto.Message, *failure) {
+func sendTimeLine(ctx context.Context, n *ndjson, work *items, loop string, text []byte) (proto.Message, *failure) {
 	m := new(nextbestv1.SendTimeRequest)
 	if f := n.read(text, m, &m.Loop, loop); f != nil {
 		return nil, f
 	}
-	return call(ctx, n.calls.sendTime, m)
+	return work.sendTime(ctx, m)
 }
 
 // read reads a line's request. own is its loop, which is that of the path.
@@ -104,37 +106,48 @@ func (n *ndjson) serve(w http.ResponseWriter, r *http.Request, loop string, k ba
 		n.refuse(w, r, malformed("the path cannot be read"))
 		return
 	}
+	leave, err := n.batches.enter()
+	if err != nil {
+		n.refuse(w, r, classify(err))
+		return
+	}
+	defer leave()
+	n.converse(w, r, loop, k)
+}
+
+// converse answers lines until there are no more.
+func (n *ndjson) converse(w http.ResponseWriter, r *http.Request, loop string, k batchKind) {
 	control := http.NewResponseController(w)
 	_ = control.EnableFullDuplex() // HTTP/2 always is; without it, answers come after the last line.
 	w.Header().Set("Content-Type", ndjsonType)
 	body := &lines{from: bufio.NewReaderSize(r.Body, 64<<10), most: n.maxLine, extend: func() { _ = control.SetReadDeadline(time.Now().Add(n.readTimeout)) }}
-	work := newItems(r.Context())
-	defer work.close()
-	answer := func(ls []line) [][]byte {
+	work := newItems(r.Context(), n.calls, n.batches)
+	answer := func(ls []line, give func([]byte) bool) {
 		answers := make([][]byte, len(ls))
-		work.each(len(ls), func(ctx context.Context, i int) { answers[i] = n.answer(ctx, loop, k, &ls[i]) })
-		return answers
+		work.each(len(ls), func(ctx context.Context, i int) { answers[i] = n.answer(ctx, work, loop, k, &ls[i]) })
+		give(bytes.Join(answers, nil))
 	}
-	send := func(answers [][]byte) error {
-		_ = control.SetWriteDeadline(time.Now().Add(n.readTimeout))
-		if _, err := w.Write(bytes.Join(answers, nil)); err != nil {
+	send := func(answers []byte) error {
+		_ = control.SetWriteDeadline(time.Now().Add(n.writeTimeout))
+		if _, err := w.Write(answers); err != nil {
 			return err
 		}
 		return control.Flush()
 	}
-	err = pump(n.stopping, body.some, answer, send)
-	_ = control.SetReadDeadline(time.Now()) // Whatever still reads the body ends.
-	if err != nil {
+	interrupt := func() {
+		body.stop(func() { _ = control.SetReadDeadline(time.Now()) })
+	}
+	if err := pump(work, body.some, answer, send, interrupt); err != nil {
 		_, _ = w.Write(n.problem(0, classify(err))) // The last line says that there are no more, and why.
 	}
 }
 
 // answer returns the line that answers a line.
-func (n *ndjson) answer(ctx context.Context, loop string, k batchKind, l *line) []byte {
+func (n *ndjson) answer(ctx context.Context, work *items, loop string, k batchKind, l *line) []byte {
 	if l.tooLong {
 		return n.problem(l.number, &failure{reason: MessageTooLarge, detail: fmt.Sprintf("the line has more than %d bytes", n.maxLine)})
 	}
-	reply, f := k(ctx, n, loop, l.text)
+	reply, f := k(ctx, n, work, loop, l.text)
 	if f != nil {
 		return n.problem(l.number, f)
 	}
@@ -164,13 +177,17 @@ type lines struct {
 	most   int // bytes of a line
 	number int
 	extend func() // called before it may have to wait
+
+	mu      sync.Mutex
+	stopped bool
 }
 
 // some returns the lines that are there already, at least one.
 func (s *lines) some() ([]line, error) {
 	var found []line
-	for len(found) < linesAtOnce && (len(found) == 0 || s.from.Buffered() > 0) {
+	for size := 0; len(found) < linesAtOnce && size < s.most && (len(found) == 0 || s.from.Buffered() > 0); {
 		l, err := s.next()
+		size += len(l.text)
 		if len(bytes.TrimSpace(l.text)) > 0 || l.tooLong {
 			found = append(found, l)
 		}
@@ -189,7 +206,9 @@ func (s *lines) next() (line, error) {
 	s.number++
 	l := line{number: s.number}
 	for {
-		s.extend()
+		if !s.begin() {
+			return l, context.Canceled
+		}
 		part, err := s.from.ReadSlice('\n')
 		if l.tooLong = l.tooLong || len(l.text)+len(part) > s.most; !l.tooLong {
 			l.text = append(l.text, part...)
@@ -200,4 +219,22 @@ func (s *lines) next() (line, error) {
 			return l, err
 		}
 	}
+}
+
+// begin gives the next read its time, unless there is to be none.
+func (s *lines) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.stopped {
+		s.extend()
+	}
+	return !s.stopped
+}
+
+// stop lets no further read begin, and has interrupt end the one that is under way.
+func (s *lines) stop(interrupt func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	interrupt()
 }

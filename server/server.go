@@ -48,6 +48,7 @@ type Server struct {
 
 	stopping atomic.Bool
 	stop     chan struct{} // closed when it is
+	batches  *batches
 	stopOnce sync.Once
 	stopErr  error
 }
@@ -58,6 +59,7 @@ func New(config Config, deps Deps) (*Server, error) {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	s := &Server{config: config, deps: filled(deps), health: newHealth(), stop: make(chan struct{})}
+	s.batches = newBatches(config.MaxInFlight, s.stop)
 	var err error
 	if s.services, err = apiServices(s.deps); err != nil {
 		return nil, err

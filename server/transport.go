@@ -58,7 +58,7 @@ func (s *Server) newGRPC(interceptor grpc.UnaryServerInterceptor, calls *itemCal
 	for _, service := range s.services {
 		server.RegisterService(withReadErrors(service.desc, s.unread), service.impl)
 	}
-	nextbestv1.RegisterBatchServiceServer(server, &batchService{calls: calls, edge: s.edge, stopping: s.stop})
+	nextbestv1.RegisterBatchServiceServer(server, &batchService{calls: calls, edge: s.edge, loops: s.deps.Loops, batches: s.batches})
 	healthgrpc.RegisterHealthServer(server, s.health)
 	if s.config.Reflection {
 		reflection.Register(server)
@@ -90,7 +90,7 @@ func (s *Server) newHTTP(conn grpc.ClientConnInterface, calls *itemCalls) (*http
 	}
 	handler.gateway = gateway
 	handler.batches = &ndjson{
-		calls: calls, codec: newJSONCodec(), maxLine: s.config.MaxMessageBytes, readTimeout: s.config.ReadTimeout, stopping: s.stop, refuse: handler.refuse,
+		calls: calls, codec: newJSONCodec(), maxLine: s.config.MaxMessageBytes, readTimeout: s.config.ReadTimeout, writeTimeout: s.config.WriteTimeout, batches: s.batches, refuse: handler.refuse,
 	}
 	handler.fixed = map[string]http.Handler{
 		"/healthz":      http.HandlerFunc(s.serveHealthz),

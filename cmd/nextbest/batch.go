@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -112,6 +113,7 @@ type batchSummary struct {
 	Fallbacks     map[string]int64 `json:"fallbacks"`
 	Seconds       float64          `json:"seconds"`
 	RowsPerSecond float64          `json:"rows_per_second"`
+	CPUSeconds    float64          `json:"cpu_seconds"` // of this command
 	Plan          string           `json:"plan"`
 }
 
@@ -137,7 +139,9 @@ func (o *batchOptions) run(ctx context.Context, stdout, stderr io.Writer) error 
 	if err := users.Skip(from); err != nil {
 		return err
 	}
-	conn, err := grpc.NewClient(o.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	// A service that hangs is found out.
+	alive := keepalive.ClientParameters{Time: 20 * time.Second, Timeout: 10 * time.Second}
+	conn, err := grpc.NewClient(o.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithKeepaliveParams(alive))
 	if err != nil {
 		return fmt.Errorf("--grpc: %w", err)
 	}
@@ -160,11 +164,14 @@ func (o *batchOptions) run(ctx context.Context, stdout, stderr io.Writer) error 
 
 func (o *batchOptions) report(plan *batch.Plan, from int64, took time.Duration, stdout io.Writer) error {
 	c := plan.Counts()
+	cpu, err := cpuTime()
+	if err != nil {
+		return err
+	}
 	s := batchSummary{
 		Rows: plan.Rows(), FromBefore: from, Decided: c.Decided, None: c.None, Errors: c.Errors, Reasons: c.Reasons, Fallbacks: c.Fallback,
-		Seconds: took.Seconds(), RowsPerSecond: float64(plan.Rows()-from) / took.Seconds(), Plan: o.out,
+		Seconds: took.Seconds(), RowsPerSecond: float64(plan.Rows()-from) / took.Seconds(), CPUSeconds: cpu.Seconds(), Plan: o.out,
 	}
-	var err error
 	if o.asJSON {
 		err = json.NewEncoder(stdout).Encode(s)
 	} else {

@@ -9,16 +9,17 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/nextbest/nextbest/batch"
 	nextbestv1 "github.com/nextbest/nextbest/proto/gen/nextbest/v1"
 )
 
 const (
-	rowsPerPart    = 20_000
-	rowsPerMessage = 500
-	messagesAhead  = 4           // sent and not answered
-	batchPatience  = time.Minute // without an answer to anything, before a run gives up
+	rowsPerPart     = 20_000
+	rowsPerMessage  = 500
+	bytesPerMessage = 256 << 10   // of one that has more than a row: the service takes a megabyte
+	batchPatience   = time.Minute // without an answer to anything, before a run gives up
 )
 
 // part is some users with what is decided for them.
@@ -166,48 +167,58 @@ func sleepFor(ctx context.Context, d time.Duration) {
 	}
 }
 
-// exchange sends rows by messages over a stream, and takes their answers, which come in the same order.
-func exchange[Q, A any](ctx context.Context, open func(context.Context, ...grpc.CallOption) (grpc.BidiStreamingClient[Q, A], error), p *part, rows []int, ask func(rows []int) *Q, take func(rows []int, answer *A) (retry []int, err error)) (retry []int, err error) {
+// exchange sends rows by messages over a stream, and takes their answers, which come in the same order, in messages of any size. take
+// returns how many rows an answer was to, and which of them are to be asked for again.
+func exchange[Q, A any](
+	ctx context.Context, open func(context.Context, ...grpc.CallOption) (grpc.BidiStreamingClient[Q, A], error), rows []int,
+	ask func(rows []int) *Q, take func(rows []int, answer *A) (n int, retry []int, err error),
+) (retry []int, err error) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	stream, err := open(ctx)
 	if err != nil {
+		cancel()
 		return rows, err
 	}
-	sent := make(chan []int, messagesAhead)
+	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		for rest := rows; len(rest) > 0; {
-			n := min(len(rest), rowsPerMessage)
-			select {
-			case sent <- rest[:n]:
-			case <-ctx.Done():
-				return
-			}
-			if stream.Send(ask(rest[:n])) != nil {
-				return // Recv says why.
-			}
-			rest = rest[n:]
-		}
-		_ = stream.CloseSend()
+		sendAll(stream, rows, ask)
 	}()
-	answered := 0
-	for asked := range sent {
+	defer func() {
+		cancel()
+		<-sent
+	}()
+	for answered := 0; answered < len(rows); {
+		left := rows[answered:]
 		answer, err := stream.Recv()
 		if err != nil {
-			return append(retry, rows[answered:]...), err
+			return append(retry, left...), err
 		}
-		again, err := take(asked, answer)
+		n, again, err := take(left, answer)
 		if err != nil {
-			return append(retry, rows[answered:]...), err
+			return append(retry, left...), err
 		}
-		answered += len(asked)
+		answered += n
 		retry = append(retry, again...)
 	}
-	if answered < len(rows) {
-		return append(retry, rows[answered:]...), ctx.Err()
-	}
 	return retry, nil
+}
+
+// sendAll sends rows as fast as the service reads them. What goes wrong, Recv says.
+func sendAll[Q, A any](stream grpc.BidiStreamingClient[Q, A], rows []int, ask func(rows []int) *Q) {
+	for len(rows) > 0 {
+		n := min(len(rows), rowsPerMessage)
+		m := ask(rows[:n])
+		for n > 1 && proto.Size(any(m).(proto.Message)) > bytesPerMessage {
+			n /= 2
+			m = ask(rows[:n])
+		}
+		if stream.Send(m) != nil {
+			return
+		}
+		rows = rows[n:]
+	}
+	_ = stream.CloseSend()
 }
 
 // refused notes why a row has no decision, and reports whether it is to be asked for again.
@@ -229,7 +240,7 @@ type ranks struct {
 
 func (r *ranks) decide(ctx context.Context, p *part, rows []int) ([]int, error) {
 	ask := func(rows []int) *nextbestv1.RankBatchRequest {
-		m := &nextbestv1.RankBatchRequest{Items: make([]*nextbestv1.RankItem, len(rows))}
+		m := &nextbestv1.RankBatchRequest{Items: make([]*nextbestv1.RankItem, len(rows)), ServedOnly: true}
 		for k, i := range rows {
 			u := &p.users[i]
 			m.Items[k] = &nextbestv1.RankItem{Row: uint64(i), Request: &nextbestv1.RankRequest{
@@ -238,11 +249,14 @@ func (r *ranks) decide(ctx context.Context, p *part, rows []int) ([]int, error) 
 		}
 		return m
 	}
-	take := func(rows []int, m *nextbestv1.RankBatchResponse) (retry []int, err error) {
-		if len(m.GetAnswers()) != len(rows) {
-			return nil, errAnswers
+	take := func(rows []int, m *nextbestv1.RankBatchResponse) (n int, retry []int, err error) {
+		if len(m.GetAnswers()) > len(rows) {
+			return 0, nil, errAnswers
 		}
 		for k, a := range m.GetAnswers() {
+			if a.GetRow() != uint64(rows[k]) {
+				return 0, nil, errAnswers
+			}
 			d := &p.decided[rows[k]]
 			if e := a.GetError(); e != nil {
 				if (*decidedRow)(d).refused(e) {
@@ -259,12 +273,12 @@ func (r *ranks) decide(ctx context.Context, p *part, rows []int) ([]int, error) 
 				d.Probability, d.Score = first[0].GetProbability(), first[0].GetScore()
 			}
 		}
-		return retry, nil
+		return len(m.GetAnswers()), retry, nil
 	}
-	return exchange(ctx, r.client.RankBatch, p, rows, ask, take)
+	return exchange(ctx, r.client.RankBatch, rows, ask, take)
 }
 
-var errAnswers = errors.New("the service has answered another number of rows than it was asked for")
+var errAnswers = errors.New("the service has answered other rows than it was asked for")
 
 // sendTimes decides by SendTimeBatch.
 type sendTimes struct {
@@ -280,11 +294,14 @@ func (s *sendTimes) decide(ctx context.Context, p *part, rows []int) ([]int, err
 		}
 		return m
 	}
-	take := func(rows []int, m *nextbestv1.SendTimeBatchResponse) (retry []int, err error) {
-		if len(m.GetAnswers()) != len(rows) {
-			return nil, errAnswers
+	take := func(rows []int, m *nextbestv1.SendTimeBatchResponse) (n int, retry []int, err error) {
+		if len(m.GetAnswers()) > len(rows) {
+			return 0, nil, errAnswers
 		}
 		for k, a := range m.GetAnswers() {
+			if a.GetRow() != uint64(rows[k]) {
+				return 0, nil, errAnswers
+			}
 			d := &p.decided[rows[k]]
 			if e := a.GetError(); e != nil {
 				if (*decidedRow)(d).refused(e) {
@@ -302,7 +319,7 @@ func (s *sendTimes) decide(ctx context.Context, p *part, rows []int) ([]int, err
 				d.EventID = ""
 			}
 		}
-		return retry, nil
+		return len(m.GetAnswers()), retry, nil
 	}
-	return exchange(ctx, s.client.SendTimeBatch, p, rows, ask, take)
+	return exchange(ctx, s.client.SendTimeBatch, rows, ask, take)
 }

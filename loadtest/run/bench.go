@@ -16,6 +16,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/nextbest/nextbest/loadtest/process"
 	"github.com/nextbest/nextbest/loadtest/users"
 )
 
@@ -38,7 +39,7 @@ type bench struct {
 	settings settings
 	dir      string
 	baseline string // binary
-	redis    *process
+	redis    *process.Process
 	redisURL string
 }
 
@@ -60,12 +61,12 @@ func newBench(ctx context.Context, s settings, dir string) (*bench, error) {
 }
 
 func (b *bench) startRedis(ctx context.Context) error {
-	addr, err := freeAddr()
+	addr, err := process.FreeAddr()
 	if err != nil {
 		return err
 	}
 	host, port, _ := net.SplitHostPort(addr)
-	b.redis, err = start(b.dir, "redis-server", "redis-server",
+	b.redis, err = process.Start(b.dir, "redis-server", "redis-server",
 		"--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", b.dir)
 	if err != nil {
 		return err
@@ -73,7 +74,7 @@ func (b *bench) startRedis(ctx context.Context) error {
 	b.redisURL = "redis://" + addr
 	client := redis.NewClient(&redis.Options{Addr: addr})
 	defer client.Close()
-	if err := b.redis.ready(ctx, func(ctx context.Context) error { return client.Ping(ctx).Err() }); err != nil {
+	if err := b.redis.Ready(ctx, func(ctx context.Context) error { return client.Ping(ctx).Err() }); err != nil {
 		return err
 	}
 	say("filling Redis with %d users", b.settings.Users)
@@ -82,7 +83,7 @@ func (b *bench) startRedis(ctx context.Context) error {
 
 func (b *bench) close() {
 	if b.redis != nil {
-		b.redis.stop()
+		b.redis.Stop()
 	}
 }
 
@@ -92,7 +93,7 @@ func (b *bench) measure(ctx context.Context, target string) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	defer server.stop()
+	defer server.Stop()
 	if _, err := b.load(ctx, target, addr, b.settings.WarmUp); err != nil {
 		return result{}, fmt.Errorf("warm up: %w", err)
 	}
@@ -124,32 +125,32 @@ func (b *bench) measure(ctx context.Context, target string) (result, error) {
 // usage is CPU time used so far.
 type usage struct{ server, redis time.Duration }
 
-func (b *bench) cpu(server *process) (usage, error) {
-	if err := server.alive(); err != nil {
+func (b *bench) cpu(server *process.Process) (usage, error) {
+	if err := server.Alive(); err != nil {
 		return usage{}, err
 	}
-	s, err := server.cpu()
+	s, err := server.CPU()
 	if err != nil {
 		return usage{}, err
 	}
-	r, err := b.redis.cpu()
+	r, err := b.redis.CPU()
 	return usage{server: s, redis: r}, err
 }
 
 // startServer starts what a target calls, with nothing left of the measurements before, and returns where it listens.
-func (b *bench) startServer(ctx context.Context, target string) (server *process, addr string, err error) {
-	grpcAddr, err := freeAddr()
+func (b *bench) startServer(ctx context.Context, target string) (server *process.Process, addr string, err error) {
+	grpcAddr, err := process.FreeAddr()
 	if err != nil {
 		return nil, "", err
 	}
 	if target == baselineGRPC {
-		server, err = start(b.dir, "baseline", b.baseline, "--grpc", grpcAddr, "--redis", b.redisURL)
+		server, err = process.Start(b.dir, "baseline", b.baseline, "--grpc", grpcAddr, "--redis", b.redisURL)
 		if err != nil {
 			return nil, "", err
 		}
 		return b.started(ctx, server, grpcAddr, func(ctx context.Context) error { return dial(ctx, grpcAddr) })
 	}
-	httpAddr, err := freeAddr()
+	httpAddr, err := process.FreeAddr()
 	if err != nil {
 		return nil, "", err
 	}
@@ -157,7 +158,7 @@ func (b *bench) startServer(ctx context.Context, target string) (server *process
 	if err != nil {
 		return nil, "", err
 	}
-	server, err = start(b.dir, "service", b.settings.service, "serve", "--loops", "loadtest/loops", "--data", data,
+	server, err = process.Start(b.dir, "service", b.settings.service, "serve", "--loops", "loadtest/loops", "--data", data,
 		"--redis", b.redisURL, "--http", httpAddr, "--grpc", grpcAddr)
 	if err != nil {
 		return nil, "", err
@@ -171,10 +172,10 @@ func (b *bench) startServer(ctx context.Context, target string) (server *process
 }
 
 // started waits for a server and stops it when it does not get ready.
-func (b *bench) started(ctx context.Context, p *process, addr string, probe func(context.Context) error) (
-	*process, string, error) {
-	if err := p.ready(ctx, probe); err != nil {
-		p.stop()
+func (b *bench) started(ctx context.Context, p *process.Process, addr string, probe func(context.Context) error) (
+	*process.Process, string, error) {
+	if err := p.Ready(ctx, probe); err != nil {
+		p.Stop()
 		return nil, "", err
 	}
 	return p, addr, nil

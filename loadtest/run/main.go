@@ -21,6 +21,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/nextbest/nextbest/loadtest/process"
 )
 
 // settings are the flags.
@@ -87,7 +89,7 @@ func (s settings) validate() error {
 
 // limit is when to give up, whatever hangs: every step has its share and some more.
 func (s settings) limit() time.Duration {
-	each := s.WarmUp + s.Duration + 2*k6Overhead + startTimeout
+	each := s.WarmUp + s.Duration + 2*k6Overhead + process.StartTimeout
 	return 3*time.Minute + time.Duration(s.Rounds*len(s.Targets))*each
 }
 

@@ -95,8 +95,10 @@ func (x *ItemError) GetRetry() bool {
 }
 
 type RankBatchRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Items         []*RankItem            `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Items []*RankItem            `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
+	// True: rankings hold the served action alone, with its exact probability. A plan needs no more, and it is far smaller.
+	ServedOnly    bool `protobuf:"varint,2,opt,name=served_only,json=servedOnly,proto3" json:"served_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -136,6 +138,13 @@ func (x *RankBatchRequest) GetItems() []*RankItem {
 		return x.Items
 	}
 	return nil
+}
+
+func (x *RankBatchRequest) GetServedOnly() bool {
+	if x != nil {
+		return x.ServedOnly
+	}
+	return false
 }
 
 type RankItem struct {
@@ -565,9 +574,11 @@ const file_nextbest_v1_batch_proto_rawDesc = "" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x14\n" +
 	"\x05field\x18\x03 \x01(\tR\x05field\x12\x14\n" +
-	"\x05retry\x18\x04 \x01(\bR\x05retry\"J\n" +
+	"\x05retry\x18\x04 \x01(\bR\x05retry\"k\n" +
 	"\x10RankBatchRequest\x126\n" +
-	"\x05items\x18\x01 \x03(\v2\x15.nextbest.v1.RankItemB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x05items\"P\n" +
+	"\x05items\x18\x01 \x03(\v2\x15.nextbest.v1.RankItemB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x05items\x12\x1f\n" +
+	"\vserved_only\x18\x02 \x01(\bR\n" +
+	"servedOnly\"P\n" +
 	"\bRankItem\x12\x10\n" +
 	"\x03row\x18\x01 \x01(\x04R\x03row\x122\n" +
 	"\arequest\x18\x02 \x01(\v2\x18.nextbest.v1.RankRequestR\arequest\"F\n" +

@@ -28,8 +28,11 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // BatchService decides for many users over one stream. Each item is decided, logged and answered as by a call of its own,
-// and one that is refused ends no stream. There is an answer to every message, in the order of the messages, with an answer to
-// every item, in their order. So much of a stream is under way at once; a reader that is slow slows it down.
+// and one that is refused ends no stream. Answers come in the order of the items, in messages of the server's own size: those to
+// the items of one message may come in several. So much of a stream is under way at once; a reader that is slow slows it down.
+// All batches together take at most half of the calls that the server runs at once, and wait where a single call would be
+// refused. A server that stops answers what it has in hand, and ends the stream with UNAVAILABLE: what has no answer is
+// for another call, and the same event ids make it the same decisions.
 //
 // Over REST: POST /v1/loops/{loop}/rank:batch and /v1/loops/{loop}/sendtime:batch, with a request on each line
 // (application/x-ndjson) and an answer on each line, both as they come.
@@ -79,8 +82,11 @@ type BatchService_SendTimeBatchClient = grpc.BidiStreamingClient[SendTimeBatchRe
 // for forward compatibility.
 //
 // BatchService decides for many users over one stream. Each item is decided, logged and answered as by a call of its own,
-// and one that is refused ends no stream. There is an answer to every message, in the order of the messages, with an answer to
-// every item, in their order. So much of a stream is under way at once; a reader that is slow slows it down.
+// and one that is refused ends no stream. Answers come in the order of the items, in messages of the server's own size: those to
+// the items of one message may come in several. So much of a stream is under way at once; a reader that is slow slows it down.
+// All batches together take at most half of the calls that the server runs at once, and wait where a single call would be
+// refused. A server that stops answers what it has in hand, and ends the stream with UNAVAILABLE: what has no answer is
+// for another call, and the same event ids make it the same decisions.
 //
 // Over REST: POST /v1/loops/{loop}/rank:batch and /v1/loops/{loop}/sendtime:batch, with a request on each line
 // (application/x-ndjson) and an answer on each line, both as they come.

@@ -1,6 +1,7 @@
 //go:build linux
 
-package main
+// Package process starts the servers of the load tests, and reads what they use: Linux alone, from /proc.
+package process
 
 import (
 	"bytes"
@@ -15,23 +16,24 @@ import (
 	"time"
 )
 
+// Times to wait, and the clock of /proc.
 const (
-	startTimeout = 30 * time.Second // for a server to answer
+	StartTimeout = 30 * time.Second // for a server to answer
 	stopTimeout  = 10 * time.Second // for a server to end by itself
 	userHz       = 100              // ticks per second in /proc/PID/stat, on every Linux that Go runs on
 )
 
-// process is a server that we started.
-type process struct {
+// Process is a server that we started.
+type Process struct {
 	name  string
 	cmd   *exec.Cmd
 	log   string
 	ended chan struct{} // closed when it has ended
 }
 
-// start runs a command, its output in a file of dir.
-func start(dir, name string, args ...string) (*process, error) {
-	p := &process{name: name, log: filepath.Join(dir, name+".log"), ended: make(chan struct{})}
+// Start runs a command, its output in a file of dir.
+func Start(dir, name string, args ...string) (*Process, error) {
+	p := &Process{name: name, log: filepath.Join(dir, name+".log"), ended: make(chan struct{})}
 	log, err := os.Create(p.log)
 	if err != nil {
 		return nil, err
@@ -50,9 +52,9 @@ func start(dir, name string, args ...string) (*process, error) {
 	return p, nil
 }
 
-// ready waits until the probe succeeds.
-func (p *process) ready(ctx context.Context, probe func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+// Ready waits until the probe succeeds.
+func (p *Process) Ready(ctx context.Context, probe func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, StartTimeout)
 	defer cancel()
 	for {
 		err := probe(ctx)
@@ -69,8 +71,8 @@ func (p *process) ready(ctx context.Context, probe func(context.Context) error) 
 	}
 }
 
-// alive returns an error when the process has ended.
-func (p *process) alive() error {
+// Alive returns an error when the process has ended.
+func (p *Process) Alive() error {
 	select {
 	case <-p.ended:
 		return p.failed("ended under load")
@@ -80,14 +82,14 @@ func (p *process) alive() error {
 }
 
 // failed returns an error with the last lines that the process printed.
-func (p *process) failed(what string) error {
+func (p *Process) failed(what string) error {
 	tail, _ := os.ReadFile(p.log)
 	tail = tail[max(0, len(tail)-2000):]
 	return fmt.Errorf("%s %s; it said last:\n%s", p.name, what, tail)
 }
 
-// stop ends the process, at last by force, and waits for its end.
-func (p *process) stop() {
+// Stop ends the process, at last by force, and waits for its end.
+func (p *Process) Stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 	select {
 	case <-p.ended:
@@ -97,8 +99,8 @@ func (p *process) stop() {
 	}
 }
 
-// cpu returns the CPU time that the process has used so far, in user and kernel mode.
-func (p *process) cpu() (time.Duration, error) {
+// CPU returns the CPU time that the process has used so far, in user and kernel mode.
+func (p *Process) CPU() (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, fmt.Errorf("read the CPU time of %s: %w", p.name, err)
@@ -120,8 +122,8 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(ticks) * time.Second / userHz, nil
 }
 
-// freeAddr returns an address on loopback that was free a moment ago.
-func freeAddr() (string, error) {
+// FreeAddr returns an address on loopback that was free a moment ago.
+func FreeAddr() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("find a free port: %w", err)
@@ -129,3 +131,22 @@ func freeAddr() (string, error) {
 	defer l.Close()
 	return l.Addr().String(), nil
 }
+
+// RSS returns the bytes of memory that are resident, as the kernel counts them now.
+func (p *Process) RSS() (int64, error) {
+	statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("read the memory of %s: %w", p.name, err)
+	}
+	var size, resident int64
+	if _, err := fmt.Sscan(string(statm), &size, &resident); err != nil {
+		return 0, fmt.Errorf("read the memory of %s: %w", p.name, err)
+	}
+	return resident * int64(os.Getpagesize()), nil
+}
+
+// Ended is closed when the process has ended.
+func (p *Process) Ended() <-chan struct{} { return p.ended }
+
+// Output returns what the process has printed so far.
+func (p *Process) Output() ([]byte, error) { return os.ReadFile(p.log) }
