@@ -86,6 +86,9 @@ func (s *Server) newHTTP(conn grpc.ClientConnInterface) (*http.Server, error) {
 		return nil, fmt.Errorf("make the REST gateway: %w", err)
 	}
 	handler.gateway = gateway
+	if handler.webhooks, err = newWebhooks(s.config, s.deps, s.metrics, newWebhookSink(conn, s.deps.Tracker)); err != nil {
+		return nil, fmt.Errorf("make the webhooks: %w", err)
+	}
 	handler.fixed = map[string]http.Handler{
 		"/healthz":      http.HandlerFunc(s.serveHealthz),
 		"/readyz":       http.HandlerFunc(s.serveReadyz),
