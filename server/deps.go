@@ -9,6 +9,7 @@ import (
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/eventlog"
 	"github.com/nextbest/nextbest/features"
+	"github.com/nextbest/nextbest/inbound"
 	"github.com/nextbest/nextbest/learn"
 	logv1 "github.com/nextbest/nextbest/proto/gen/nextbest/log/v1"
 )
@@ -85,6 +86,10 @@ type Deps struct {
 	Catalogue    Catalogue
 	// Challengers may be nil: then no loop has any.
 	Challengers Challengers
+
+	// Webhooks may be nil: then there are none. Tracker may be: then what comes without an event id belongs to no decision.
+	Webhooks *inbound.Sources
+	Tracker  inbound.Tracker
 
 	Logger *slog.Logger
 	Now    func() time.Time

@@ -81,6 +81,9 @@ func classify(err error) *failure {
 	if r := challengerReason(err); r != "" {
 		return &failure{reason: r, detail: err.Error(), cause: err}
 	}
+	if r := webhookReason(err); r != "" {
+		return &failure{reason: r, detail: err.Error(), cause: err}
+	}
 	switch {
 	case errors.As(err, &f):
 		return f

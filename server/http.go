@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"strings"
+
+	"github.com/nextbest/nextbest/inbound"
 )
 
 // httpHandler answers everything over HTTP: a few fixed paths, and the API through the gateway. It is not an
@@ -17,6 +19,7 @@ import (
 type httpHandler struct {
 	fixed    map[string]http.Handler
 	gateway  http.Handler
+	webhooks *webhooks // nil: there are none
 	maxBytes int64
 	metrics  *metrics
 	routes   routes
@@ -35,6 +38,10 @@ func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.batches.serve(w, r, loop, kind)
 		return
 	}
+	if source, ok := sourceOf(r.URL); ok && h.webhooks != nil {
+		h.serveWebhook(w, r, source)
+		return
+	}
 	if f := h.readBody(w, r); f != nil {
 		h.refuse(w, r, f)
 		return
@@ -51,6 +58,28 @@ func (h *httpHandler) serveFixed(fixed http.Handler, w http.ResponseWriter, r *h
 		return
 	}
 	fixed.ServeHTTP(w, r)
+}
+
+// serveWebhook answers a delivery of a sender. Its body is read as it is, for signatures are over bytes.
+func (h *httpHandler) serveWebhook(w http.ResponseWriter, r *http.Request, name string) {
+	source, f := h.webhooks.find(r, name)
+	if f == nil {
+		f = h.readWhole(w, r)
+	}
+	if f != nil {
+		if f.reason == MethodNotAllowed {
+			w.Header().Set("Allow", http.MethodPost)
+		}
+		h.refuse(w, r, f)
+		return
+	}
+	result, f := h.webhooks.receive(r.Context(), source, &inbound.Delivery{Header: r.Header, Body: r.Body.(*readBody).bytes})
+	if f != nil {
+		h.refuse(w, r, f)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	writeJSON(w, http.StatusOK, result)
 }
 
 // refuse answers a request that reaches no method of the API.
@@ -73,6 +102,11 @@ func (h *httpHandler) readBody(w http.ResponseWriter, r *http.Request) *failure 
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return &failure{reason: UnsupportedMediaType, detail: "Content-Type must be application/json"}
 	}
+	return h.readWhole(w, r)
+}
+
+// readWhole reads a body of any type.
+func (h *httpHandler) readWhole(w http.ResponseWriter, r *http.Request) *failure {
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return &failure{reason: UnsupportedMediaType, detail: fmt.Sprintf("Content-Encoding %q is not taken: send the body as it is", coding)}
 	}

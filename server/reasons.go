@@ -30,6 +30,9 @@ const (
 	ActionState          Reason = "ACTION_STATE"   // the action cannot go there from where it is
 	CatalogueFull        Reason = "CATALOGUE_FULL"
 	UnknownChallenger    Reason = "UNKNOWN_CHALLENGER"
+	UnknownWebhook       Reason = "UNKNOWN_WEBHOOK"      // the webhook files have no such source
+	WebhookUnverified    Reason = "WEBHOOK_UNVERIFIED"   // signature or secret are wrong, or it is too old
+	WebhookUnverifiable  Reason = "WEBHOOK_UNVERIFIABLE" // what is needed to verify it cannot be had now
 	ChallengerBroken     Reason = "CHALLENGER_BROKEN"    // its file cannot be used; the place and the problem are in the text
 	NotProven            Reason = "NOT_PROVEN"           // the challenger is not proven to be better; the numbers are in the text
 	NotPromoted          Reason = "NOT_PROMOTED"         // there is no such promotion to take back
@@ -92,6 +95,12 @@ func (r Reason) meaning() meaning {
 		return meaning{codes.ResourceExhausted, http.StatusTooManyRequests, "The catalogue is full.", 0}
 	case UnknownChallenger:
 		return meaning{codes.NotFound, http.StatusNotFound, "There is no such challenger.", 0}
+	case UnknownWebhook:
+		return meaning{codes.NotFound, http.StatusNotFound, "There is no such webhook.", 0}
+	case WebhookUnverified:
+		return meaning{codes.Unauthenticated, http.StatusUnauthorized, "The delivery is not verified.", 0}
+	case WebhookUnverifiable:
+		return meaning{codes.Unavailable, http.StatusServiceUnavailable, "The delivery cannot be verified now.", 5 * time.Second}
 	case ChallengerBroken:
 		return meaning{codes.FailedPrecondition, http.StatusConflict, "The challenger's file cannot be used.", 0}
 	case NotProven:

@@ -28,6 +28,7 @@ import (
 // serveOptions are the flags of `nextbest serve`.
 type serveOptions struct {
 	loops, data, redis string
+	webhooks           string
 	featureBudget      time.Duration
 	keepLog            time.Duration
 	server             server.Config
@@ -62,6 +63,7 @@ goes on serving. What was learned is kept.`,
 	f.StringVar(&o.redis, "redis", os.Getenv("REDIS_URL"), "Redis of the users' features: redis://, rediss://, several addresses for a cluster; empty keeps them in this process (REDIS_URL)")
 	f.StringVar(&o.server.HTTPAddr, "http", envOr("HTTP_ADDR", o.server.HTTPAddr), "address of REST, health and metrics (HTTP_ADDR)")
 	f.StringVar(&o.server.GRPCAddr, "grpc", envOr("GRPC_ADDR", o.server.GRPCAddr), "address of gRPC (GRPC_ADDR)")
+	f.StringVar(&o.webhooks, "webhooks", os.Getenv("WEBHOOKS"), "webhook file, or directory of them: senders that report what people did, at /v1/webhooks/SOURCE (WEBHOOKS)")
 	f.DurationVar(&o.featureBudget, "feature-budget", 20*time.Millisecond, "the longest that a decision waits for its user's features")
 	f.DurationVar(&o.keepLog, "keep-log", 0, "drop log segments whose records are all older, as in 2160h; open events' are kept. 0 keeps everything, which replay and a change of features need to reach back")
 	f.IntVar(&o.server.MaxInFlight, "max-in-flight", o.server.MaxInFlight, "calls at once; more are refused at once")
@@ -96,6 +98,11 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 	logger := newLogger(o.logJSON, stderr)
 	stopping := &stops{logger: logger}
 	defer stopping.run()
+
+	webhooks, err := openWebhooks(o.webhooks)
+	if err != nil {
+		return err
+	}
 
 	events, err := openEvents(ctx, o, logger, stopping)
 	if err != nil {
@@ -153,8 +160,8 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 		Decider: decider,
 		Loops:   learner, Events: events, Log: events.Log(), Features: store, Reloads: files, Evaluations: evaluations,
 		Challengers: challengers, Kills: guards.kills, Suppressions: guards.suppressions, Audit: guards.trail, Reviews: guards.reviews,
-		Catalogue: guards.catalogue,
-		Logger:    logger,
+		Catalogue: guards.catalogue, Webhooks: webhooks,
+		Logger: logger,
 	})
 	if err != nil {
 		return err

@@ -49,6 +49,7 @@ var rules = []rule{
 	{packages: "catalogue", ours: []string{"audit"}},
 	{packages: "catalogue/storetest", ours: []string{"catalogue"}},
 	{packages: "kill", ours: []string{"audit", "decision"}},
+	{packages: "inbound"},
 	{packages: "review", ours: []string{"audit"}},
 	{packages: "contact", ours: []string{"audit", "decision", "eventlog", "guardrail"}},
 	{packages: "contact/contacttest", ours: []string{"decision", "guardrail"}},
@@ -59,7 +60,7 @@ var rules = []rule{
 	// Users' files and plans; what decides is asked over the API.
 	{packages: "batch"},
 	{packages: "server/...", ours: []string{"audit", "catalogue", "challenger", "decision", "evaluate/jobs", "evaluate/report", "eventlog/...",
-		"experiment", "features", "kill", "learn", "loop", "model", "ope", "proto/...", "review", "server/..."}},
+		"experiment", "features", "inbound", "kill", "learn", "loop", "model", "ope", "proto/...", "review", "server/..."}},
 	{packages: "proto/..."},
 	{packages: "loops"},
 	{packages: "cmd/...", ours: []string{"..."}},

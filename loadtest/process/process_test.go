@@ -62,7 +62,7 @@ func shell(t *testing.T, script string) *Process {
 }
 
 func TestRSSIsAPlausibleNumber(t *testing.T) {
-	if n, err := shell(t, "sleep 60").RSS(); err != nil || n < 50<<10 || n > 1<<30 {
+	if n, err := shell(t, "sleep 60").RSS(); err != nil || n < 4<<10 || n > 1<<30 {
 		t.Errorf("%d bytes, %v", n, err)
 	}
 }
