@@ -40,6 +40,7 @@ type file struct {
 	Estimator   string   // "", "panics", "infinite", "arms"
 	Model       RewardModel
 	Position    bool
+	Sends       bool // the loop chooses send times
 }
 
 func (f file) bytes() []byte { return must(json.Marshal(f)) }
@@ -51,6 +52,10 @@ func compileFile(path string, b []byte) (*Definition, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	loop := &decision.Loop{Name: f.Name, Policy: model.DefaultExploration(), Mode: f.Mode, Salt: 7, Position: f.Position}
+	if f.Sends {
+		loop.Send = &decision.SendSpec{Granularity: time.Hour, Window: 24 * time.Hour, Horizon: 14 * 24 * time.Hour, DoNotSend: true}
+		loop.Zone, loop.UserNames = time.UTC, []string{decision.EvidenceField(f.Name)}
+	}
 	for i, id := range strings.Fields(f.Actions) {
 		a := decision.Action{ID: id}
 		if i < len(f.Prices) {
@@ -105,6 +110,8 @@ func priced(price any) features.Set {
 func testEstimator(kind string) model.Estimator {
 	e := model.DefaultEstimator()
 	switch kind {
+	case "sends":
+		return model.NewSendTimeLoop(model.SendTimesOptions{})
 	case "panics":
 		return panicking{e}
 	case "infinite":
