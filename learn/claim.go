@@ -22,6 +22,7 @@ type claim struct {
 	slot     string
 	value    float64
 	at       int64 // when it happened, by the caller's clock, else its receipt
+	origin   origin
 }
 
 func newClaim(pos eventlog.Position, received int64, r *logv1.Reward) claim {
@@ -29,7 +30,10 @@ func newClaim(pos eventlog.Position, received int64, r *logv1.Reward) claim {
 	if at == 0 {
 		at = received
 	}
-	return claim{pos, r.GetRewardId(), r.GetMetric(), r.GetSlotId(), r.GetValue(), at}
+	return claim{
+		position: pos, id: r.GetRewardId(), metric: r.GetMetric(), slot: r.GetSlotId(), value: r.GetValue(), at: at,
+		origin: origin{agent: r.GetUserAgent(), ip: r.GetIp(), machine: r.GetMachine()},
+	}
 }
 
 // reward is an accepted claim.
