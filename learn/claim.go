@@ -136,3 +136,19 @@ func (s *RewardSpec) aggregate(rewards []reward, slot, metric uint16) (value flo
 	}
 	return value, n > 0
 }
+
+// Takes returns the name under which a report of a metric is logged, and false where the loop does not have the metric or
+// does not take the value. Without a name it is the loop's own, where the loop has but one.
+func (s *RewardSpec) Takes(metric string, value float64) (string, bool) {
+	if _, bad := s.check(value); bad {
+		return "", false
+	}
+	if metric == "" && len(s.Metrics) == 1 {
+		return s.Metrics[0].Name, true
+	}
+	if metric == "" {
+		return "", len(s.Metrics) == 0
+	}
+	_, ok := s.metric(metric)
+	return metric, ok
+}

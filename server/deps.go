@@ -83,6 +83,8 @@ type Deps struct {
 	Catalogue    Catalogue
 	// Challengers may be nil: then no loop has any.
 	Challengers Challengers
+	// Tracker may be nil: then reports need an event id.
+	Tracker Tracker
 
 	Logger *slog.Logger
 	Now    func() time.Time
