@@ -24,7 +24,8 @@ type Loops interface {
 	Definition(loop string) (*learn.Definition, bool)
 }
 
-// DefaultMost is how many decisions and reports are remembered when Options does not say: some 300 MB, with as many users.
+// DefaultMost is how many decisions and reports are remembered when Options does not say. With as many users, and a
+// report of each, that is half a gigabyte; it is taken as it is needed.
 const DefaultMost = 1 << 22
 
 // readEvery is how often the log is read on where no report asks for it.
