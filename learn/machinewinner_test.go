@@ -61,3 +61,43 @@ func opened(seed uint64, haste time.Duration) (a, b float64) {
 	es := must(l.estimator.Predictor()).Estimate(nil, features.Set{}, []model.Candidate{{ID: "a"}, {ID: "b"}})
 	return es[0].Mean, es[1].Mean
 }
+
+// Unsubscribes of weight -5 turn the winner: a is opened in 30% and clicked in 10% of mails, and 5% unsubscribe, which is worth
+// -0.12; b in 25% and 6%, and 0.2%, which is 0.075. Of 3,000 mails the difference is 6 standard deviations of its estimate;
+// with weight 0, the control, a is 4 ahead. So a right program fails in fewer than 1 of 1e4 runs; the seeds are fixed.
+func TestUnsubscribesTurnTheWinner(t *testing.T) {
+	for seed := range uint64(5) {
+		if a, b := mailed(seed, -5); a >= b || math.Abs(a+0.12) > 0.15 {
+			t.Errorf("seed %d: a is worth %.3f, b %.3f", seed, a, b)
+		}
+		if a, b := mailed(seed, 0); a <= b {
+			t.Errorf("seed %d: without unsubscribes a is worth %.3f, b %.3f: the test shows nothing", seed, a, b)
+		}
+	}
+}
+
+// mailed returns what a and b are worth by the model, with a weight of unsubscribes.
+func mailed(seed uint64, weight float64) (a, b float64) {
+	rng := rand.New(rand.NewPCG(seed, 17))
+	const begin = 1000 * second
+	f := shop()
+	f.Window, f.Numbers, f.Low, f.High = time.Hour, nil, 0, 1
+	f.Metrics = []Metric{{"click", 1}, {"open", 0.1}, {"unsubscribe", weight}}
+	l := newLoopFold(must(compileFile("shop", f.bytes())))
+	rates := map[string][3]float64{"a": {0.1, 0.3, 0.05}, "b": {0.06, 0.25, 0.002}}
+	pos, now := eventlog.Position(0), int64(0)
+	put := func(r *logv1.Record) { pos++; l.apply(pos, r) }
+	for i := range 3000 {
+		action, id := []string{"a", "b"}[rng.IntN(2)], fmt.Sprint("e", i)
+		now = begin + int64(i)*60*second
+		put(decided(now, "shop", id, nil, action))
+		for m, rate := range rates[action] {
+			if rng.Float64() < rate {
+				put(at(now+second, "shop", &logv1.Reward{EventId: id, RewardId: f.Metrics[m].Name, Metric: f.Metrics[m].Name, Value: 1}))
+			}
+		}
+	}
+	put(at(now+int64(2*time.Hour), "shop", &logv1.Cut{Number: 1}))
+	es := must(l.estimator.Predictor()).Estimate(nil, features.Set{}, []model.Candidate{{ID: "a"}, {ID: "b"}})
+	return es[0].Mean, es[1].Mean
+}
