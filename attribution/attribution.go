@@ -6,8 +6,9 @@
 //	test           a decision passes when
 //	no_decision    it is of the loop that is named
 //	metric         its loop has the metric, and takes the value
-//	before_decision it was made before the report's time, or at most Skew later
-//	too_late       the report's time and its receipt are within the loop's reward window
+//	before_decision it was made, and sent, before the report's time, or at most Skew later
+//	too_late       the report's time and its receipt are within the loop's reward window, which begins with the send where a
+//	               time to send was decided on
 //	nothing_served something was served
 //	other_action   in some slot the action that is named was served
 //	other_channel  over the channel that is named, in the same slot
@@ -68,14 +69,16 @@ type Decision struct {
 	Decided time.Time
 	Window  time.Duration // of its loop, for rewards
 	Takes   bool          // its loop has the metric, and takes the value
+	Ahead   time.Duration // how much later it may be sent, of a loop of send times; else 0
 	// Served returns what the decision served. It is called only where the tests before have been passed.
 	Served func() (Served, error)
 }
 
 // Served is what a decision served.
 type Served struct {
-	Slots []Slot // none: the decision is gone
-	Shown bool   // it needs no activation, or has it
+	Slots []Slot    // none: the decision is gone
+	Shown bool      // it needs no activation, or has it
+	Sent  time.Time // of a decision on a send time: when it is sent; else zero
 }
 
 // Slot is one place and what filled it.
@@ -119,7 +122,6 @@ func Pick(r Report, newestFirst iter.Seq[Decision]) (Credit, Reason, error) {
 
 // test returns the slot that the report is of, or the first test that the decision fails.
 func (r *Report) test(d *Decision) (int, Reason, error) {
-	closes := d.Decided.Add(d.Window)
 	switch {
 	case r.Loop != "" && r.Loop != d.Loop:
 		return 0, NoDecision, nil
@@ -127,7 +129,7 @@ func (r *Report) test(d *Decision) (int, Reason, error) {
 		return 0, OtherMetric, nil
 	case d.Decided.After(r.At.Add(Skew)):
 		return 0, BeforeDecision, nil
-	case r.At.After(closes), r.Received.After(closes):
+	case r.after(d.Decided.Add(d.Ahead + d.Window)):
 		return 0, TooLate, nil
 	}
 	s, err := d.Served()
@@ -135,11 +137,21 @@ func (r *Report) test(d *Decision) (int, Reason, error) {
 		return 0, "", err
 	}
 	slot, reason := r.slot(s.Slots)
+	switch {
+	case s.Sent.IsZero() || reason == NoDecision:
+	case s.Sent.After(r.At.Add(Skew)):
+		return 0, BeforeDecision, nil
+	case r.after(s.Sent.Add(d.Window)):
+		return 0, TooLate, nil
+	}
 	if reason == "" && !s.Shown {
 		reason = NotActivated
 	}
 	return slot, reason, nil
 }
+
+// after reports whether the report happened, or came, after a window's end.
+func (r *Report) after(closes time.Time) bool { return r.At.After(closes) || r.Received.After(closes) }
 
 // slot returns the first slot that fits, or what the one lacks that fits most.
 func (r *Report) slot(slots []Slot) (int, Reason) {

@@ -19,6 +19,8 @@ type whole struct {
 	Slots    []Slot
 	Shown    bool
 	Position int
+	Ahead    time.Duration
+	Sent     time.Time
 }
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -26,8 +28,8 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 func sequence(ds []whole, read *int) iter.Seq[Decision] {
 	return func(yield func(Decision) bool) {
 		for _, d := range ds {
-			served := func() (Served, error) { *read++; return Served{Slots: d.Slots, Shown: d.Shown}, nil }
-			if !yield(Decision{Loop: d.Loop, Decided: d.Decided, Window: d.Window, Takes: d.Takes, Served: served}) {
+			served := func() (Served, error) { *read++; return Served{Slots: d.Slots, Shown: d.Shown, Sent: d.Sent}, nil }
+			if !yield(Decision{Loop: d.Loop, Decided: d.Decided, Window: d.Window, Takes: d.Takes, Ahead: d.Ahead, Served: served}) {
 				return
 			}
 		}
@@ -46,7 +48,11 @@ func obvious(r Report, ds []whole) (position, slot int) {
 	for _, d := range ds {
 		for i, s := range d.Slots {
 			inLoop := r.Loop == "" || r.Loop == d.Loop
-			inTime := r.At.Sub(d.Decided) >= -Skew && r.At.Sub(d.Decided) <= d.Window && r.Received.Sub(d.Decided) <= d.Window
+			from := d.Decided
+			if !d.Sent.IsZero() {
+				from = d.Sent
+			}
+			inTime := r.At.Sub(from) >= -Skew && r.At.Sub(from) <= d.Window && r.Received.Sub(from) <= d.Window
 			same := s.Action != "" && (r.Action == "" || r.Action == s.Action) && (r.Channel == "" || r.Channel == s.Channel)
 			if inLoop && d.Takes && inTime && same && d.Shown {
 				fits = append(fits, fit{d, i, r.At.Sub(d.Decided) >= 0})
@@ -88,6 +94,10 @@ func drawWhole(t *rapid.T, position int) whole {
 	}
 	if d.Loop == "shop" {
 		d.Window = 30 * time.Second
+	}
+	if rapid.IntRange(0, 3).Draw(t, "send") == 0 {
+		d.Ahead = 10 * time.Second
+		d.Sent = d.Decided.Add(time.Duration(rapid.IntRange(0, 10).Draw(t, "sent")) * time.Second)
 	}
 	for range rapid.IntRange(1, 3).Draw(t, "slots") {
 		d.Slots = append(d.Slots, Slot{word("action", "", "a", "b", "c"), word("channel", "", "email", "push")})

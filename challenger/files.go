@@ -112,10 +112,12 @@ func (f *files) changes() uint64 {
 }
 
 // comparable says why a challenger cannot be compared with the loop's own file: gains are in the unit of one reward, on
-// actions that both can serve.
+// actions that both can serve. Which slots a model learns from changes nothing about what they are worth.
 func comparable(base, d *learn.Definition) error {
+	worth := d.Reward
+	worth.Model = base.Reward.Model
 	switch {
-	case !reflect.DeepEqual(base.Reward, d.Reward):
+	case !reflect.DeepEqual(base.Reward, worth):
 		return fmt.Errorf("reward must be that of %s, or gains would be in another unit: copy it", filepath.Base(base.Path))
 	case len(base.Loop.Actions) == 0 && len(d.Loop.Actions) > 0:
 		return fmt.Errorf("actions must be from_request, as in %s", filepath.Base(base.Path))

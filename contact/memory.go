@@ -85,9 +85,15 @@ func (m *Memory) Settle(name string, h decision.Hold, reached []guardrail.Contac
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u := s.of(name)
-	u.contacts = slices.DeleteFunc(u.contacts, func(c guardrail.Contact) bool { return c.Held && c.Event == h.Event && c.Loop == h.Loop })
+	u.contacts = slices.DeleteFunc(u.contacts, func(c guardrail.Contact) bool {
+		gone := c.Event == h.Event && c.Loop == h.Loop && (c.Held || len(reached) > 0) // What is settled again takes its own place.
+		if gone && !c.Held {
+			u.settled--
+		}
+		return gone
+	})
 	for _, c := range reached {
-		c.At = time.UnixMilli(h.UnixMillis).UTC()
+		c.At = time.UnixMilli(c.At.UnixMilli()).UTC() // of a send that was planned, ahead of the hold
 		u.add(c)
 	}
 	s.drop(name, u)

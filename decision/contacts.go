@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/nextbest/nextbest/features"
 	"github.com/nextbest/nextbest/guardrail"
@@ -71,6 +72,9 @@ func (l *Loop) reached(in *Input, action int) Reached {
 
 // subject returns an action as guardrails see it.
 func (l *Loop) subject(in *Input, action int) guardrail.Subject {
+	if l.Send != nil {
+		return l.Send.subject(in.Actions[action].ID)
+	}
 	if in.FromCatalogue {
 		return l.Subjects[action]
 	}
@@ -79,12 +83,16 @@ func (l *Loop) subject(in *Input, action int) guardrail.Subject {
 
 // ContactsOf returns what a record's actions reached the user by.
 func ContactsOf(r *Record) []guardrail.Contact {
+	at := r.Time
+	if send, ok := r.SendAt(); ok {
+		at = send
+	}
 	var all []guardrail.Contact
 	for i := range r.Choices {
 		c := &r.Choices[i]
 		if c.Filled() && c.Reached.Counts {
 			all = append(all, guardrail.Contact{
-				At: r.Time, Event: r.EventID, Loop: r.Loop, Action: r.ActionID(c.Served()), Channel: c.Reached.Channel, Tags: c.Reached.Tags,
+				At: at, Event: r.EventID, Loop: r.Loop, Action: r.ActionID(c.Served()), Channel: c.Reached.Channel, Tags: c.Reached.Tags,
 			})
 		}
 	}
@@ -105,6 +113,14 @@ func spentOf(r *Record, n int) []float64 {
 // dearest returns the most that a decision can take of each budget: that much is held until it is known.
 func (l *Loop) dearest(in *Input) []float64 {
 	most := make([]float64, len(l.Contact.Budgets))
+	if l.Send != nil { // Its times are not made yet, and all cost the same.
+		for b := range most {
+			if l.Contact.Budgets[b].Covers(&l.Send.Subject) {
+				most[b] = l.Contact.Budgets[b].CostOf(&l.Send.Subject)
+			}
+		}
+		return most
+	}
 	for b := range most {
 		var costs []float64
 		for i := range in.Actions {
@@ -118,4 +134,16 @@ func (l *Loop) dearest(in *Input) []float64 {
 		}
 	}
 	return most
+}
+
+// Sent has caps count a logged decision on a send time at the moment when the user was really reached.
+func (d *Decider) Sent(r *Record, at time.Time) {
+	contacts := ContactsOf(r)
+	if r.Send == nil || d.Contacts == nil || len(contacts) == 0 {
+		return
+	}
+	for i := range contacts {
+		contacts[i].At = at
+	}
+	d.Contacts.Settle(r.UserID, Hold{Loop: r.Loop, Event: r.EventID, UnixMillis: r.Time.UnixMilli()}, contacts)
 }

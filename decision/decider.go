@@ -25,11 +25,21 @@ type Decider struct {
 
 	events inFlight
 	zones  zones
+	paces  paces
 }
 
 // FeatureShare is the part of the caller's remaining time that reading the user's features may take: a late store
 // must leave time to decide and to log.
 const FeatureShare = 0.4
+
+// unhurriedBudget bounds the time for a user's features where nobody waits for the one answer.
+const unhurriedBudget = 2 * time.Second
+
+type unhurried struct{}
+
+// Unhurried returns a context for decisions that nobody waits for one by one: they take their time to read users' features, rather
+// than to go without.
+func Unhurried(ctx context.Context) context.Context { return context.WithValue(ctx, unhurried{}, true) }
 
 // Rank decides req and returns its record once that is durable. The same event id again returns the same record.
 // Where the log cannot take it, the loop says what is returned: a baseline record without an event id and with
@@ -91,24 +101,37 @@ func (d *Decider) decide(ctx context.Context, s *Snapshot, req *Request, id stri
 		r.Killed = d.Kills.Killed(nil, s.Loop.Name, r.Actions)
 	}
 	claim := d.readUser(ctx, s.Loop, &r.Input, now)
-	d.place(s.Loop, &r.Input)
-	var err error
-	if r.Outcome, err = Decide(s, &r.Input); err != nil {
+	places, err := d.choices(ctx, s.Loop, req, &r.Input)
+	if err == nil {
+		r.Outcome, err = Decide(s, &r.Input)
+	}
+	if err != nil {
+		places.settle(nil)
 		claim.settle(nil)
 		return nil, err
 	}
 	if err := d.record(ctx, r, s.Loop.RankSync); err != nil {
+		made := r
 		if r, err = d.unlogged(ctx, s, r, err); err == nil {
+			made = r
 			claim.settle(r)
 		} // Else it may be in the log yet: what is held counts.
+		places.settle(made)
 		return r, err
 	}
+	places.settle(r)
 	claim.settle(r)
 	return r, nil
 }
 
 // check holds the request against the loop's schema.
 func check(l *Loop, req *Request) error {
+	switch {
+	case l.Send == nil && req.Send != nil:
+		return &InputError{"loop", "does not choose send times: its file has actions of its own. Call Rank"}
+	case l.Send != nil && req.Send == nil:
+		return &InputError{"loop", "chooses send times: call SendTime"}
+	}
 	if err := l.Schema.CheckContext(req.Context); err != nil {
 		return schemaError("context", err)
 	}
@@ -132,7 +155,7 @@ func input(l *Loop, req *Request, id string, now time.Time) Input {
 	in := Input{
 		Time: now, EventID: id, UserID: req.UserID, Context: req.Context, Actions: req.Actions, Excluded: req.Excluded, Slots: req.Slots,
 	}
-	if len(in.Actions) == 0 {
+	if len(in.Actions) == 0 && l.Send == nil {
 		in.Actions, in.FromCatalogue = l.Actions, true
 	}
 	if len(in.Slots) == 0 {
@@ -166,6 +189,9 @@ func (in *Input) known(l *Loop, raw []features.Raw, err error, now time.Time) {
 	case err == nil:
 		user, missing := l.Schema.ParseUser(raw, now)
 		in.User, in.Defaulted = user, missing
+		if n := len(l.UserNames); l.Send != nil && n == len(raw) {
+			in.knownEvidence(raw[n-1]) // The last name is EvidenceField.
+		}
 	case errors.Is(err, context.DeadlineExceeded):
 		in.Degraded = FallbackFeaturesTimeout
 	default:
@@ -174,11 +200,15 @@ func (in *Input) known(l *Loop, raw []features.Raw, err error, now time.Time) {
 }
 
 func (d *Decider) featureBudget(ctx context.Context) time.Duration {
+	budget := d.FeatureBudget
+	if ctx.Value(unhurried{}) != nil {
+		budget = max(budget, unhurriedBudget)
+	}
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		return d.FeatureBudget
+		return budget
 	}
-	return min(d.FeatureBudget, time.Duration(FeatureShare*float64(time.Until(deadline))))
+	return min(budget, time.Duration(FeatureShare*float64(time.Until(deadline))))
 }
 
 // record leaves a little of the caller's time, so that a log that has no room is answered for within it.

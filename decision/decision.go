@@ -106,6 +106,7 @@ type Loop struct {
 	RankSync  Durability
 	NoAction  OnNoAction
 	UserNames []string // names of Schema.User in order, as a Fetch wants them
+	Position  bool     // a slot's id is a feature of its own decision: SlotFeature
 
 	Subjects    []guardrail.Subject      // Actions as guardrails see them
 	Mandatory   []bool                   // by action; nil when none is
@@ -114,6 +115,8 @@ type Loop struct {
 	Contact     *guardrail.ContactPolicy // nil when there is none
 	Zone        *time.Location           // of what rules read as time.*, and of quiet hours
 	ZoneFeature string                   // user.NAME or context.NAME: the category that holds the user's own zone; "" when there is none
+
+	Send *SendSpec // of a loop of send times: it has no Actions, and one Subject; nil of all others
 }
 
 // Snapshot is one immutable, numbered state of everything a decision depends on.
@@ -140,7 +143,8 @@ type Request struct {
 	Actions  []Action // empty: the loop's catalogue
 	Excluded []string
 	Deferred bool
-	Slots    []SlotSpec // empty: one place
+	Slots    []SlotSpec   // empty: one place
+	Send     *SendRequest // of a loop of send times; nil of all others
 }
 
 // Input is everything that a decision depends on beside the snapshot. It is recorded as it is.
@@ -162,6 +166,8 @@ type Input struct {
 	ZoneOfUser bool                   // Zone is the user's own; else it is the loop's
 	Contacts   guardrail.UserContacts // where the loop has a contact policy
 	Spent      []float64              // by budget of the contact policy, today, what is held for other events included
+
+	Send *SendWindow // of a loop of send times: what Actions are made of
 }
 
 // Ranked is one eligible action.

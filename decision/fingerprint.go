@@ -3,6 +3,7 @@ package decision
 import (
 	"encoding/binary"
 	"math"
+	"time"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -30,7 +31,28 @@ func Fingerprint(r *Request) uint64 {
 		f.texts(r.Slots[i].Excluded)
 		f.text(r.Slots[i].Baseline)
 	}
+	if r.Send != nil {
+		f.send(r.Send)
+	}
 	return f.digest.Sum64()
+}
+
+func (f *fingerprint) send(s *SendRequest) {
+	f.text("send") // No other request has more after its slots.
+	f.moment(s.Earliest)
+	f.moment(s.Latest)
+	f.text(s.TimeZone)
+	f.uint(uint64(s.Granularity))
+	f.text(s.Campaign)
+	f.uint(uint64(s.PerMinute))
+}
+
+func (f *fingerprint) moment(t time.Time) {
+	if t.IsZero() {
+		f.count(0)
+		return
+	}
+	f.uint(uint64(t.UnixNano()))
 }
 
 // fingerprint writes each part with its length first, so that no two requests run together into the same bytes.

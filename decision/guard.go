@@ -11,8 +11,12 @@ import (
 // guardrails, its contact policy. What is permitted does not depend on their order; the reason that is given does.
 func (k *kernel) deny(l *Loop, in *Input) {
 	k.denied = append(k.denied[:0], make([]string, len(in.Actions))...)
-	k.rules(l, in)
-	k.contact(l, in)
+	if l.Send != nil {
+		k.denySends(l, in)
+	} else {
+		k.rules(l, in)
+		k.contact(l, in)
+	}
 	for _, i := range in.Killed {
 		k.denied[i] = ExcludedByKill
 	}
@@ -59,9 +63,17 @@ func (k *kernel) reach(l *Loop, in *Input, c *Choice, slot int) {
 }
 
 // warnings returns the reasons of the rules that an action breaks and that only warn.
-func (k *kernel) warnings(l *Loop, action int) []string {
+func (k *kernel) warnings(l *Loop, in *Input, action int) []string {
 	if l.Guardrails == nil {
 		return nil
+	}
+	if l.Send != nil {
+		at, sends := in.Send.SendAt(action)
+		if !sends {
+			return nil
+		}
+		k.ruleAt(in, at.Unix())
+		action = 0 // Rules know a send, at one time or another.
 	}
 	var reasons []string
 	for _, w := range k.bound.Warnings(nil, &k.verdicts, &k.request, action) {

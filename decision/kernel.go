@@ -84,6 +84,7 @@ type kernel struct {
 	bound         *guardrail.Bound
 	subjects      []guardrail.Subject // of the contact policy
 	query         guardrail.ContactQuery
+	zones         sendZones        // of send times
 	used          []bool           // one per action: taken by an earlier slot
 	eligible      []int            // of the present slot
 	estimatesOf   []model.Estimate // of the eligible
@@ -93,19 +94,29 @@ type kernel struct {
 
 var kernels = sync.Pool{New: func() any { return new(kernel) }}
 
-// prepare estimates every action once: slots differ in what is eligible, not in what it is worth.
+// prepare does what is the same for all slots.
 func (k *kernel) prepare(s *Snapshot, in *Input) {
 	k.view.Set(s.Loop, in)
-	k.estimates = s.Model.Estimate(k.estimates[:0], k.view.Context, k.view.Candidates)
 	k.used = append(k.used[:0], make([]bool, len(in.Actions))...)
 	k.barred.set(in)
 	k.deny(s.Loop, in)
 	k.allowed = nil
 }
 
+// estimate estimates every action, once: slots differ in what is eligible, not in what it is worth. Where position is
+// context they differ in that as well.
+func (k *kernel) estimate(s *Snapshot, in *Input, slot int) {
+	if slot > 0 && !s.Loop.Position {
+		return
+	}
+	k.view.At(s.Loop, in, slot)
+	k.estimates = s.Model.Estimate(k.estimates[:0], k.view.Context, k.view.Candidates)
+}
+
 // fill decides one slot: exclude, estimate, turn into probabilities, draw, rank. Where no action is permitted it stays empty.
 func (k *kernel) fill(s *Snapshot, in *Input, slot int) (Choice, error) {
 	spec := &in.Slots[slot]
+	k.estimate(s, in, slot)
 	excluded := k.reserve(in, slot, k.exclude(in, slot))
 	c := Choice{
 		Excluded:        excluded,
@@ -127,7 +138,7 @@ func (k *kernel) fill(s *Snapshot, in *Input, slot int) (Choice, error) {
 	}
 	c.Ranking = k.rank(chosen)
 	c.Reached = s.Loop.reached(in, c.Served())
-	c.Warnings = k.warnings(s.Loop, c.Served())
+	c.Warnings = k.warnings(s.Loop, in, c.Served())
 	k.reach(s.Loop, in, &c, slot)
 	return c, nil
 }

@@ -17,6 +17,10 @@ type View struct {
 
 // Set looks at in under the loop's schema. The view holds until in or the view is changed.
 func (v *View) Set(l *Loop, in *Input) {
+	if l.Send != nil {
+		v.Context, v.Candidates = appendEvidence(v.Context[:0], in), in.Actions
+		return
+	}
 	v.Context = l.Schema.MergeForModel(v.Context[:0], in.Context, in.User)
 	if l.Schema.ActionsAsSent() {
 		v.Candidates = in.Actions

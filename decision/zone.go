@@ -1,6 +1,7 @@
 package decision
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -9,15 +10,25 @@ import (
 )
 
 // place leaves in in the time zone of what guardrails read as time: the user's own, where the loop says which feature
-// holds it and it names one, else the loop's. Loops without guardrails have none.
-func (d *Decider) place(l *Loop, in *Input) {
-	if !l.Guarded() {
-		return
+// holds it and it names one, else the loop's. asked is the one that the request names, "" for none: it is the user's own.
+// Loops without guardrails have none, unless they are of send times.
+func (d *Decider) place(l *Loop, in *Input, asked string) error {
+	if !l.Guarded() && l.Send == nil {
+		return nil
 	}
 	in.Zone = l.Zone
+	if asked != "" {
+		own, ok := d.zones.named(asked)
+		if !ok {
+			return &InputError{"timeZone", fmt.Sprintf("%q is no time zone of the tz database, as in Europe/Berlin", asked)}
+		}
+		in.Zone, in.ZoneOfUser = own, true
+		return nil
+	}
 	if own, ok := d.zones.named(l.zoneName(in)); ok {
 		in.Zone, in.ZoneOfUser = own, true
 	}
+	return nil
 }
 
 // Guarded reports whether the loop has rules or a contact policy.

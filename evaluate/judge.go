@@ -62,6 +62,9 @@ func (j *judge) decision(pos eventlog.Position, d *decision.Record) *judged {
 	for i := range d.Choices {
 		s := &out.slots[i]
 		s.by, placings = placings[:len(j.rules):len(j.rules)], placings[len(j.rules):]
+		for _, by := range j.learners {
+			by.slot(d, i)
+		}
 		j.set(d, i)
 		j.slot(s)
 	}

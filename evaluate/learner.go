@@ -22,7 +22,8 @@ type learner struct {
 	refused   uint64
 
 	view      decision.View
-	estimates []model.Estimate // of every action of the decision seen last
+	model     model.Predictor  // of the decision seen last
+	estimates []model.Estimate // of every action for its present slot
 	deviation float64          // of the rewards, as its model had it
 }
 
@@ -66,14 +67,20 @@ func (l *learner) at(number uint64) model.Predictor {
 	return nil
 }
 
-// see estimates every action of a decision with the model of its snapshot, and reports whether there is one.
+// see looks at a decision with the model of its snapshot, and reports whether there is one.
 func (l *learner) see(d *decision.Record) bool {
 	m := l.at(learn.SnapshotNumber(d.SnapshotID))
 	if m == nil {
 		return false
 	}
 	l.follower.Look(&l.view, d)
-	l.estimates = m.Estimate(l.estimates[:0], l.view.Context, l.view.Candidates)
-	l.deviation = m.RewardDeviation()
+	l.model, l.deviation = m, m.RewardDeviation()
 	return true
+}
+
+// slot estimates every action for a slot of the decision that was seen last. Slots come in order.
+func (l *learner) slot(d *decision.Record, slot int) {
+	if l.follower.LookAt(&l.view, d, slot) {
+		l.estimates = l.model.Estimate(l.estimates[:0], l.view.Context, l.view.Candidates)
+	}
 }

@@ -122,6 +122,22 @@ func ReachesSomebody(b []byte) bool {
 	return false
 }
 
+// Field numbers on the way to logv1.SendWindow.per_minute.
+const (
+	fieldSend      = 40 // of logv1.Decision
+	fieldPerMinute = 8  // of logv1.SendWindow
+)
+
+// PacesSends reports whether a record's bytes are those of a decision on a send time that takes of a limit per minute.
+func PacesSends(b []byte) bool {
+	body, ok := bytesField(b, fieldDecision)
+	if !ok {
+		return false
+	}
+	window, ok := bytesField(body, fieldSend)
+	return ok && hasField(window, fieldPerMinute)
+}
+
 // bytesField returns the first field of a number that holds bytes.
 func bytesField(b []byte, number protowire.Number) ([]byte, bool) {
 	value, _, ok := nextBytes(b, number)

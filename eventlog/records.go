@@ -104,9 +104,14 @@ func FromDecision(r *decision.Record) *logv1.Record {
 	d := &logv1.Decision{
 		Loop: r.Loop, EventId: r.EventID, UserId: r.UserID, SnapshotId: r.SnapshotID, Fingerprint: r.Fingerprint,
 		Context: fromSet(r.Context), UserFeatures: fromSet(r.User),
-		Actions: fromActions(r.Actions, r.FromCatalogue), FromCatalogue: r.FromCatalogue,
+		FromCatalogue:   r.FromCatalogue,
 		ExcludedActions: r.Input.Excluded, Deferred: r.Deferred, Slotted: r.Slotted,
 		Arm: r.Arm, Cold: r.Cold, Fallback: r.Outcome.Fallback, Policy: r.Policy, LearningMode: r.Mode.String(),
+	}
+	if r.Send == nil {
+		d.Actions = fromActions(r.Actions, r.FromCatalogue)
+	} else {
+		d.Send = fromWindow(r.Send)
 	}
 	if r.Degraded != r.Outcome.Fallback {
 		d.Degraded = r.Degraded
@@ -214,6 +219,12 @@ func ToDecision(record *logv1.Record) (*decision.Record, error) {
 	}
 	for _, x := range d.Defaulted {
 		r.Defaulted = append(r.Defaulted, features.Defaulted{Name: x.Name, Reason: x.Reason})
+	}
+	if d.Send != nil {
+		if r.Send, err = toWindow(d.Send, d.Zone); err != nil {
+			return nil, err
+		}
+		r.Actions = r.Send.Actions()
 	}
 	r.Actions = slices.Grow(r.Actions, len(d.Actions))
 	for _, a := range d.Actions {

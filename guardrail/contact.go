@@ -108,7 +108,8 @@ type ContactPolicy struct {
 // ContactQuery is what a policy is asked about.
 type ContactQuery struct {
 	Loop, Event string
-	Now         time.Time
+	Now         time.Time      // at which the user would be reached
+	Span        time.Duration  // for so long after Now the user may be reached; 0: at Now
 	Zone        *time.Location // of the user where ZoneOfUser, else of the loop
 	ZoneOfUser  bool
 	BudgetZone  *time.Location // of the days that budgets are for; nil is UTC
@@ -218,7 +219,7 @@ func (c *Cap) counts(x *Contact, a *Subject, q *ContactQuery) bool {
 	switch {
 	case x.Event == q.Event && x.Loop == q.Loop: // its own place
 		return false
-	case !x.At.After(q.Now.Add(-c.Window)):
+	case !x.At.After(q.Now.Add(-c.Window)), !x.At.Before(q.Now.Add(q.Span + c.Window)): // planned ones are ahead
 		return false
 	case x.Loop != q.Loop && !c.AllLoops:
 		return false
@@ -244,10 +245,22 @@ func (h *QuietHours) reason(q *ContactQuery) string {
 	if zone == nil {
 		zone = time.UTC
 	}
-	if h.quiet(q.Now.In(zone)) {
+	if at := q.Now.In(zone); h.quiet(at) || q.Span > 0 && h.begins(at, q.Span) {
 		return ReasonQuietHours
 	}
 	return ""
+}
+
+// begins reports whether quiet hours begin within a span after a local time.
+func (h *QuietHours) begins(at time.Time, span time.Duration) bool {
+	midnight := time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, at.Location())
+	for day := midnight; !day.After(at.Add(span)); day = day.AddDate(0, 0, 1) {
+		start := day.Add(h.From) // As far as the clocks are not changed that day; see SendWindow, whose zones are fixed.
+		if h.Days[day.Weekday()] && start.After(at) && !start.After(at.Add(span)) {
+			return true
+		}
+	}
+	return false
 }
 
 // quiet reports whether a local time is within the quiet hours.

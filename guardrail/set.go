@@ -108,3 +108,11 @@ func (s *Set) String() string {
 	}
 	return fmt.Sprintf("guardrails(%s)", strings.Join(names, ", "))
 }
+
+// ReadsTime reports whether what a rule says depends on when it is asked.
+func (s *Set) ReadsTime() bool {
+	readsTime := func(r *rule) bool {
+		return !r.From.IsZero() || !r.Until.IsZero() || slices.ContainsFunc(r.reads, func(name string) bool { return name == "time" || strings.HasPrefix(name, "time.") })
+	}
+	return slices.ContainsFunc(s.denying, readsTime) || slices.ContainsFunc(s.warning, readsTime)
+}

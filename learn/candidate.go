@@ -138,11 +138,24 @@ const maxProbeActions = 50
 
 // probeActions are the first of the catalogue, and one that no model has seen.
 func probeActions(l *decision.Loop) []model.Candidate {
+	if l.Send != nil {
+		return probeHours()
+	}
 	actions := make([]model.Candidate, 0, maxProbeActions+1)
 	for _, a := range l.Actions[:min(len(l.Actions), maxProbeActions)] {
 		actions = append(actions, model.Candidate{ID: a.ID, Features: l.Schema.MergeAction(nil, a.Features)})
 	}
 	return append(actions, model.Candidate{ID: "\x00probe"})
+}
+
+// probeHours are the hours of a week, and not to send.
+func probeHours() []model.Candidate {
+	const week = 7 * 24
+	hours := make([]model.Candidate, week, week+1)
+	for i := range hours {
+		hours[i].Features = features.Set{{Name: model.HourFeature, Value: features.NumberValue(float64(i))}}
+	}
+	return append(hours, model.Candidate{ID: decision.DoNotSend})
 }
 
 // probeContexts are nothing known at all; the defaults; every declared feature at an ordinary value; and every number far

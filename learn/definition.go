@@ -37,6 +37,7 @@ type RewardSpec struct {
 	Min, Max    float64  // of a reported value; -Inf and +Inf when the loop does not bound it
 	Machine     []MachineRule
 	Address     AddressKept // what is stored of reports' addresses; changes nothing that is in the log
+	Model       RewardModel
 }
 
 // PromotionSpec says how a challenger may take the loop's place, and what calls the loop back.

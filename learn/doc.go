@@ -38,6 +38,9 @@
 // Immediate feedback makes the patience zero. What remains of the bias is the tenth of the slowest rewards, and it ends
 // with the window; TestSlowFeedbackIsNotWorse measures it.
 //
+// Of an event with several slots each is an example of its own. Which of them are learned from is for the RewardModel: under
+// Cascade the provisional sums follow as a later reward moves the end of the scan, and the end of the window is final.
+//
 // Events settle strictly in the order of their decisions, and rewards within an event are added up in the order of their
 // times and ids. The settled model is therefore the same to the bit for any order and any repetition of arrival.
 //

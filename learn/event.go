@@ -21,27 +21,37 @@ type event struct {
 	slots     []slot
 	rewards   []reward // in canonical order
 	machines  []reward // what machines did, in the order of the log: never learned from, kept to know it when it comes again
+	send      *send    // of a decision on a send time; else nil
 }
 
 // maxMachines bounds how many reports of machines an event remembers. One beyond that is a machine's each time it comes.
 const maxMachines = 64
 
 // sent returns the log time from which a machine's haste is measured.
-func (e *event) sent() int64 { return e.opened }
+func (e *event) sent() int64 { return e.happens() }
 
 // slot is one filled place of an event.
 type slot struct {
 	id      string
 	example packed  // empty where nothing was served: there is nothing to learn from
-	counted float64 // the reward in the provisional sums
+	counted float64 // the reward when the event was last counted: that in the provisional sums, if the slot is in them
 }
 
 // closes returns the last moment at which a reward counts.
 func (e *event) closes(window time.Duration) int64 {
-	if e.opened > math.MaxInt64-int64(window) {
+	from := e.happens()
+	if from > math.MaxInt64-int64(window) {
 		return math.MaxInt64
 	}
-	return e.opened + int64(window)
+	return from + int64(window)
+}
+
+// happens returns the moment from which on there can be rewards: of the decision, or of the send that was decided on.
+func (e *event) happens() int64 {
+	if e.send != nil {
+		return max(e.opened, e.send.at)
+	}
+	return e.opened
 }
 
 // shown reports whether the event's rewards count: it needs no activation, or has it.

@@ -38,7 +38,9 @@ type file struct {
 	Priced      features.Field
 	Numbers     []string // declared context features
 	Note        string   // changes the file and nothing else
-	Estimator   string   // "", "panics", "infinite"
+	Estimator   string   // "", "panics", "infinite", "arms"
+	Model       RewardModel
+	Position    bool
 }
 
 func (f file) bytes() []byte { return must(json.Marshal(f)) }
@@ -49,7 +51,7 @@ func compileFile(path string, b []byte) (*Definition, error) {
 	if err := json.Unmarshal(b, &f); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	loop := &decision.Loop{Name: f.Name, Policy: model.DefaultExploration(), Mode: f.Mode, Salt: 7}
+	loop := &decision.Loop{Name: f.Name, Policy: model.DefaultExploration(), Mode: f.Mode, Salt: 7, Position: f.Position}
 	for i, id := range strings.Fields(f.Actions) {
 		a := decision.Action{ID: id}
 		if i < len(f.Prices) {
@@ -69,7 +71,7 @@ func compileFile(path string, b []byte) (*Definition, error) {
 		Loop: loop, Path: path, File: b, SHA256: hex.EncodeToString(sum[:]),
 		Reward: RewardSpec{
 			Window: f.Window, Default: f.Default, Aggregation: f.Aggregation, Metrics: f.Metrics,
-			Min: f.Low, Max: f.High,
+			Min: f.Low, Max: f.High, Model: f.Model,
 		},
 		NewEstimator: func() model.Estimator { return testEstimator(f.Estimator) },
 	}
@@ -111,6 +113,8 @@ func testEstimator(kind string) model.Estimator {
 		return panicking{e}
 	case "infinite":
 		return infinite{e}
+	case "arms":
+		return model.NewArms(model.ArmsOptions{})
 	default:
 		return e
 	}

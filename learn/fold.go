@@ -173,7 +173,7 @@ func (l *loopFold) apply(pos eventlog.Position, r *logv1.Record) (poison string,
 	case *logv1.Record_Decision:
 		return l.applyDecision(pos, r)
 	case *logv1.Record_Activation:
-		l.activation(body.Activation.GetEventId())
+		l.activation(body.Activation.GetEventId(), body.Activation.GetEventTimeUnixNanos())
 	case *logv1.Record_Reward:
 		l.reward(body.Reward.GetEventId(), newClaim(pos, r.GetTimeUnixNanos(), body.Reward))
 	case *logv1.Record_Cut:

@@ -49,6 +49,9 @@ func drawFile(t *rapid.T) file {
 	}
 	f.Low, f.High = -10, 10
 	f.Haste = rapid.SampledFrom([]time.Duration{0, 0, time.Second}).Draw(t, "haste")
+	f.Model = RewardModel(rapid.IntRange(0, int(Cascade)).Draw(t, "reward model"))
+	f.Position = rapid.Bool().Draw(t, "position")
+	f.Estimator = rapid.SampledFrom([]string{"", "arms"}).Draw(t, "estimator")
 	return f
 }
 
@@ -73,7 +76,7 @@ func drawRecord(t *rapid.T, now *int64) *logv1.Record {
 		r := &logv1.Reward{
 			EventId: id, RewardId: rapid.SampledFrom([]string{"r1", "r2", "r3", "r4"}).Draw(t, "reward"),
 			Value:              rapid.SampledFrom([]float64{0, 1, -1, 0.1, 0.2, 0.3}).Draw(t, "value"),
-			SlotId:             rapid.SampledFrom([]string{"", "", "s0", "s1"}).Draw(t, "slot"),
+			SlotId:             rapid.SampledFrom([]string{"", "", "s0", "s1", "s2"}).Draw(t, "slot"),
 			Metric:             rapid.SampledFrom([]string{"", "", "m", "n"}).Draw(t, "metric"),
 			EventTimeUnixNanos: rapid.Int64Range(0, 3).Draw(t, "event time"),
 		}
@@ -161,7 +164,7 @@ func checkProvisional(t *rapid.T, l *loopFold, sums *checked) {
 			t.Fatalf("event %s: ripe %v, counted %v", e.id, e.ripe, e.counted)
 		}
 		for i := range e.slots {
-			if !e.counted {
+			if !e.counted || !looked(l.spec(), e, i) {
 				continue
 			}
 			var x model.Example
@@ -175,6 +178,16 @@ func checkProvisional(t *rapid.T, l *loopFold, sums *checked) {
 	if fmt.Sprint(want) != fmt.Sprint(sums.weights) {
 		t.Fatalf("provisional are %v, want %v", sums.weights, want)
 	}
+}
+
+// looked reports whether a slot is learned from: no earlier one may have ended the scan.
+func looked(spec *RewardSpec, e *event, slot int) bool {
+	for earlier := range slot {
+		if worth, _ := spec.worth(e.rewards, earlier); spec.Model == Cascade && worth > spec.Default {
+			return false
+		}
+	}
+	return true
 }
 
 // restarted writes the state and reads it again.

@@ -82,6 +82,14 @@ func (f *Follower) Look(v *decision.View, r *decision.Record) {
 	look(v, f.fold.definition.Loop, f.fold.catalogue(r.SnapshotID), r)
 }
 
+// LookAt makes v, which looks at the decision, what the definition's models see of one of its slots, and reports whether
+// that can be other than what they see of the slot before.
+func (f *Follower) LookAt(v *decision.View, r *decision.Record, slot int) bool {
+	l := f.fold.definition.Loop
+	v.At(l, &r.Input, slot)
+	return slot == 0 || l.Position
+}
+
 // OpenEvents calls visit with each event whose window has not ended, in the order of decisions.
 func (f *Follower) OpenEvents(visit func(Settled)) {
 	for _, e := range f.fold.queue.all() {

@@ -9,6 +9,7 @@ type held struct {
 	id        string
 	since     int64 // log time of the first
 	activated int   // number of activations
+	shown     int64 // when it was shown or sent, by the first activation that says so, in unix nanoseconds; 0: as decided
 	claims    []claim
 }
 
@@ -31,8 +32,11 @@ func (w *waiting) get(id string, now int64) *held {
 	return h
 }
 
-func (w *waiting) activation(id string, now int64) {
-	w.get(id, now).activated++
+func (w *waiting) activation(id string, now, shown int64) {
+	h := w.get(id, now)
+	if h.activated++; h.shown == 0 {
+		h.shown = shown
+	}
 	w.size++
 }
 

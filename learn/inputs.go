@@ -28,7 +28,7 @@ func holdsTogether(r *decision.Record) error {
 func newEvent(pos eventlog.Position, now int64, r *decision.Record) *event {
 	e := &event{
 		id: r.EventID, position: pos, opened: now, deferred: r.Deferred, learned: r.Learned(),
-		slots: make([]slot, len(r.Choices)),
+		slots: make([]slot, len(r.Choices)), send: newSend(r),
 	}
 	for i := range e.slots {
 		e.slots[i].id = r.Slots[i].ID

@@ -24,6 +24,7 @@ type SlotReward struct {
 	ActionID string
 	Reward   float64
 	Rewarded bool // false: Reward is the default
+	Examined bool // false: the reward model has it that the user did not look at the slot, and it is not learned from
 }
 
 // JoinedEvent is one event with its rewards.
@@ -32,6 +33,7 @@ type JoinedEvent struct {
 	State     State
 	Closes    time.Time
 	Activated time.Time       // of a deferred event; zero when it was not
+	Sent      time.Time       // of a decision on a send time; zero when it is none, or nothing is sent
 	Rewards   []RewardOutcome // in the order of the log
 	Slots     []SlotReward
 }
@@ -70,7 +72,7 @@ func (j *joining) add(h eventlog.Entry) error {
 	case *logv1.Record_Decision:
 		return j.decide(h)
 	case *logv1.Record_Activation:
-		j.activate()
+		j.activate(body.Activation.GetEventTimeUnixNanos())
 	case *logv1.Record_Reward:
 		c := newClaim(h.Position, h.Record.GetTimeUnixNanos(), body.Reward)
 		j.rewards = append(j.rewards, RewardOutcome{h.Position, c.id, Early})
@@ -99,7 +101,7 @@ func (j *joining) decide(h eventlog.Entry) error {
 	}
 	j.decision, j.event = d, newEvent(h.Position, j.now, d)
 	if j.held.activated > 0 {
-		j.activate()
+		j.activate(j.held.shown)
 	}
 	for _, c := range j.held.claims {
 		j.set(c.position, j.event.accept(j.spec, j.now, c))
@@ -108,12 +110,17 @@ func (j *joining) decide(h eventlog.Entry) error {
 	return nil
 }
 
-func (j *joining) activate() {
-	switch {
-	case j.event == nil:
+func (j *joining) activate(shown int64) {
+	if j.event == nil {
 		j.hold()
-		j.held.activated++
-	case j.event.deferred && !j.event.activated && j.now <= j.event.closes(j.spec.Window):
+		if j.held.activated++; j.held.shown == 0 {
+			j.held.shown = shown
+		}
+		return
+	}
+	counts := j.event.deferred || j.event.send != nil && shown != 0
+	if counts && !j.event.activated && j.now <= j.event.closes(j.spec.Window) {
+		j.event.moved(shown)
 		j.event.activated = true
 		j.activated = j.now
 	}
@@ -156,6 +163,9 @@ func (j *joining) result() JoinedEvent {
 	if j.activated != 0 {
 		out.Activated = timeOf(j.activated)
 	}
+	if e.send != nil && !e.send.none {
+		out.Sent = timeOf(e.send.at)
+	}
 	out.State = e.state(j.now > closes)
 	standing := e.standing()
 	if out.State == StateNotActivated {
@@ -164,8 +174,9 @@ func (j *joining) result() JoinedEvent {
 	for _, r := range e.rewards {
 		j.set(r.position, standing)
 	}
+	examined := e.examined(j.spec)
 	for i := range e.slots {
-		s := SlotReward{SlotID: e.slots[i].id, ActionID: j.decision.ActionID(j.decision.Choices[i].Served())}
+		s := SlotReward{Examined: i < examined, SlotID: e.slots[i].id, ActionID: j.decision.ActionID(j.decision.Choices[i].Served())}
 		s.Reward, s.Rewarded = j.spec.worth(e.rewards, i)
 		out.Slots = append(out.Slots, s)
 	}

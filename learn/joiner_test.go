@@ -37,7 +37,7 @@ func TestJoinerAgainstTheModel(t *testing.T) {
 			}
 			last = s.Decision
 			for _, slot := range s.Slots {
-				if s.State == Closed {
+				if s.State == Closed && slot.Examined {
 					got = append(got, slot.Reward)
 				}
 			}

@@ -22,6 +22,7 @@ type Options struct {
 	CheckpointEvery time.Duration    // when anything was folded; 0 means a minute
 	Now             func() time.Time // nil means time.Now
 	Logger          *slog.Logger     // nil means none
+	Evidence        EvidenceStore    // where loops of send times keep what users' sends have shown; nil: nowhere
 }
 
 func (o *Options) setDefaults() {
@@ -42,20 +43,21 @@ func (o *Options) setDefaults() {
 // Learner folds the log's tail, publishes snapshots and serves them. One goroutine owns the fold and is the only
 // writer; everything that callers read is an immutable value behind an atomic pointer.
 type Learner struct {
-	log     EventLog
-	compile Compile
-	o       Options
-	tail    *tail
-	served  atomic.Pointer[map[string]*served] // copied to be changed; only the tail's goroutine does
-	applied atomic.Uint64                      // position of the next record to be folded
-	changed atomic.Uint64                      // position of the last loop change that callers see
-	changes chan struct{}                      // held by whoever changes which file is in force
-	change  eventlog.Position                  // of the last loop change that was appended; for the holder of changes
-	atEnd   atomic.Int64                       // when the tail was last at the end of the log
-	notice  notice                             // of a change of served
-	stop    context.CancelFunc
-	done    chan struct{}
-	closed  error
+	log      EventLog
+	compile  Compile
+	o        Options
+	tail     *tail
+	evidence *evidence
+	served   atomic.Pointer[map[string]*served] // copied to be changed; only the tail's goroutine does
+	applied  atomic.Uint64                      // position of the next record to be folded
+	changed  atomic.Uint64                      // position of the last loop change that callers see
+	changes  chan struct{}                      // held by whoever changes which file is in force
+	change   eventlog.Position                  // of the last loop change that was appended; for the holder of changes
+	atEnd    atomic.Int64                       // when the tail was last at the end of the log
+	notice   notice                             // of a change of served
+	stop     context.CancelFunc
+	done     chan struct{}
+	closed   error
 }
 
 var _ decision.Snapshots = (*Learner)(nil)
@@ -82,15 +84,21 @@ func Start(ctx context.Context, log EventLog, compile Compile, o Options) (*Lear
 		stop()
 		return nil, fmt.Errorf("start the learner: %w", err)
 	}
+	l.evidence = newEvidence(o.Evidence, func(err error) { o.Logger.Warn("learner: will try again", "error", err) })
 	l.tail = newTail(l, f)
 	if err := l.tail.start(running); err != nil {
 		stop()
 		l.tail.close()
 		return nil, fmt.Errorf("start the learner: %w", errors.Join(ctx.Err(), err))
 	}
+	var evidence sync.WaitGroup
+	if l.evidence != nil {
+		evidence.Go(func() { l.evidence.run(running) })
+	}
 	go func() {
 		defer close(l.done)
 		l.closed = l.tail.run(running)
+		evidence.Wait()
 	}()
 	return l, nil
 }

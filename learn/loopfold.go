@@ -81,7 +81,7 @@ func (l *loopFold) decision(pos eventlog.Position, r *decision.Record) (poison s
 		return PoisonRepeatedEvent
 	}
 	e := newEvent(pos, l.now, r)
-	if e.learned && l.estimator != nil {
+	if e.learned && l.estimator != nil && e.send == nil {
 		l.encode(e, r)
 	}
 	l.open[e.id] = e
@@ -110,12 +110,16 @@ func (l *loopFold) tally(r *decision.Record) {
 	}
 }
 
-// encode extends the estimator's encoder and keeps the served actions as examples.
+// encode extends the estimator's encoder and keeps the served actions as examples. Where position is context, each slot
+// is seen by itself.
 func (l *loopFold) encode(e *event, r *decision.Record) {
 	v := &l.view
 	look(v, l.definition.Loop, l.catalogue(r.SnapshotID), r)
-	l.estimator.Observe(v.Context, v.Candidates)
 	for i := range e.slots {
+		if i == 0 || l.definition.Loop.Position {
+			v.At(l.definition.Loop, &r.Input, i)
+			l.estimator.Observe(v.Context, v.Candidates)
+		}
 		if served := r.Choices[i].Served(); served >= 0 {
 			x := l.estimator.Encode(v.Context, v.Candidates[served])
 			e.slots[i].example = pack(&x)
@@ -127,27 +131,33 @@ func (l *loopFold) encode(e *event, r *decision.Record) {
 func (l *loopFold) release(e *event, h *held) {
 	l.counts.rewards[Early] -= uint64(len(h.claims))
 	if h.activated > 0 {
-		l.activate(e)
+		l.activate(e, h.shown)
 	}
 	for _, c := range h.claims {
 		l.accept(e, c)
 	}
 }
 
-// activation activates an event, or waits for its decision.
-func (l *loopFold) activation(eventID string) {
+// activation activates an event, or waits for its decision. shown is when it was shown or sent; 0: as decided.
+func (l *loopFold) activation(eventID string, shown int64) {
 	l.counts.activations++
 	switch e := l.open[eventID]; {
 	case e != nil:
-		l.activate(e)
+		l.activate(e, shown)
 	case !l.closed.has(eventID):
-		l.waiting.activation(eventID, l.now)
+		l.waiting.activation(eventID, l.now, shown)
 		l.expireWaiting()
 	}
 }
 
-func (l *loopFold) activate(e *event) {
-	if !e.deferred || e.activated {
+// activate counts the first activation of an event: it makes a deferred one count, and says when a send was.
+func (l *loopFold) activate(e *event, shown int64) {
+	if e.activated {
+		return
+	}
+	e.moved(shown)
+	if !e.deferred {
+		e.activated = e.send != nil && shown != 0
 		return
 	}
 	before := e.standing()

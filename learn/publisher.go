@@ -186,6 +186,7 @@ func (t *tail) announce(ctx context.Context, p *publisher, c candidate, pos even
 func (t *tail) serve(p *publisher, c candidate, pos eventlog.Position) {
 	p.failure = ""
 	p.snapshot.Store(c.snapshot)
+	t.evidence.take(p.fold)
 	t.o.Logger.Debug("learner: published", "loop", p.name, "snapshot", c.snapshot.ID, "log_position", uint64(pos))
 }
 

@@ -22,6 +22,7 @@ type Settled struct {
 type SlotWorth struct {
 	Reward   float64
 	Rewarded bool // false: Reward is the default
+	Examined bool // false: the reward model has it that the user did not look at the slot, and it is not learned from
 	// Metrics are what each metric of the reward came to, in the definition's order, 0 where nothing was reported. Empty where
 	// the reward has none.
 	Metrics []float64
@@ -32,7 +33,9 @@ func (l *loopFold) settled(e *event, ended bool) Settled {
 		Decision: e.position, State: e.state(ended), Ended: ended, Activated: e.activated, Ripe: e.ripe && e.shown(),
 		Closes: timeOf(e.closes(l.window())), Slots: make([]SlotWorth, len(e.slots)),
 	}
+	examined := e.examined(l.spec())
 	for i := range s.Slots {
+		s.Slots[i].Examined = i < examined
 		s.Slots[i].Reward, s.Slots[i].Rewarded = l.spec().worth(e.rewards, i)
 		for m := range l.spec().Metrics {
 			value, _ := l.spec().aggregate(e.rewards, uint16(i), uint16(m))

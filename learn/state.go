@@ -184,6 +184,7 @@ func (e *event) encode(to *encoder) {
 	}
 	encodeRewards(to, e.rewards)
 	encodeRewards(to, e.machines)
+	e.send.encode(to)
 }
 
 func encodeRewards(to *encoder, rewards []reward) {
@@ -206,6 +207,7 @@ func decodeEvent(d *decoder) *event {
 		v.slots = append(v.slots, slot{d.string(), slices.Clone(d.bytes()), d.float()})
 	}
 	v.rewards, v.machines = decodeRewards(d), decodeRewards(d)
+	v.send = decodeSend(d)
 	return v
 }
 
@@ -236,6 +238,7 @@ func (w *waiting) encode(e *encoder) {
 		e.string(h.id)
 		e.varint(h.since)
 		e.uvarint(uint64(h.activated))
+		e.varint(h.shown)
 		e.uvarint(uint64(len(h.claims)))
 		for _, c := range h.claims {
 			e.uvarint(uint64(c.position))
@@ -252,8 +255,8 @@ func (w *waiting) encode(e *encoder) {
 }
 
 func (w *waiting) decode(d *decoder) {
-	for range d.count(4) {
-		h := &held{id: d.string(), since: d.varint(), activated: int(d.uvarint())}
+	for range d.count(5) {
+		h := &held{id: d.string(), since: d.varint(), activated: int(d.uvarint()), shown: d.varint()}
 		for range d.count(16) {
 			c := claim{
 				position: eventlog.Position(d.uvarint()), id: d.string(), metric: d.string(), slot: d.string(),

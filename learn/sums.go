@@ -7,7 +7,7 @@ const churnLimit = 1 << 16
 
 // count adds an event to the provisional sums with what it is worth so far.
 func (l *loopFold) count(e *event) {
-	if e.counted || !e.learned || l.estimator == nil {
+	if e.counted || !e.learned || l.estimator == nil || e.send != nil { // Sends count when their windows close.
 		return
 	}
 	e.counted = true
@@ -15,20 +15,27 @@ func (l *loopFold) count(e *event) {
 	for i := range e.slots {
 		s := &e.slots[i]
 		s.counted, _ = l.spec().worth(e.rewards, i)
-		l.provisional(s, s.counted, 1)
+	}
+	for i := range e.slots[:e.summed(l.spec())] {
+		l.provisional(&e.slots[i], e.slots[i].counted, 1)
 	}
 }
 
-// recount corrects the provisional sums where the event's worth has changed.
+// recount corrects the provisional sums where the event's worth has changed, or which of its slots were examined.
 func (l *loopFold) recount(e *event) {
+	before, after := e.summed(l.spec()), e.examined(l.spec())
 	for i := range e.slots {
 		s := &e.slots[i]
 		worth, _ := l.spec().worth(e.rewards, i)
-		if worth == s.counted {
+		if worth == s.counted && i < before == (i < after) {
 			continue
 		}
-		l.provisional(s, s.counted, -1)
-		l.provisional(s, worth, 1)
+		if i < before {
+			l.provisional(s, s.counted, -1)
+		}
+		if i < after {
+			l.provisional(s, worth, 1)
+		}
 		s.counted = worth
 	}
 }
@@ -40,9 +47,14 @@ func (l *loopFold) uncount(e *event) {
 	}
 	e.counted = false
 	l.counted--
-	for i := range e.slots {
+	for i := range e.slots[:e.summed(l.spec())] {
 		l.provisional(&e.slots[i], e.slots[i].counted, -1)
 	}
+	l.clear()
+}
+
+// clear makes the provisional sums those of no event, to the last bit, if there is none in them.
+func (l *loopFold) clear() {
 	if l.counted == 0 {
 		l.estimator.ClearProvisional()
 		l.churn = 0
@@ -56,7 +68,13 @@ func (l *loopFold) settle(e *event) {
 		return
 	}
 	l.changed = true
-	for i := range e.slots {
+	if e.send != nil {
+		l.settleSend(e)
+		return
+	}
+	examined := e.examined(l.spec())
+	l.pass(e.slots[examined:])
+	for i := range e.slots[:examined] {
 		if len(e.slots[i].example) == 0 {
 			continue
 		}
@@ -64,6 +82,20 @@ func (l *loopFold) settle(e *event) {
 		l.unpack(&e.slots[i])
 		l.estimator.Settle(&l.scratch, worth, 1)
 	}
+}
+
+// pass puts slots that nobody looked at into the provisional sums and takes them out again. An estimator may keep a place
+// for the action of what is provisional: those that were so until an earlier slot was rewarded have one, and so has to
+// have one of which it was known from the start, or the model would depend on when rewards came.
+func (l *loopFold) pass(slots []slot) {
+	if len(slots) == 0 {
+		return
+	}
+	for i := range slots {
+		l.provisional(&slots[i], l.spec().Default, 1)
+		l.provisional(&slots[i], l.spec().Default, -1)
+	}
+	l.clear()
 }
 
 // capped returns how many settled rewards the model bounds, 0 when its kind does not.

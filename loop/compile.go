@@ -12,6 +12,7 @@ import (
 
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/features"
+	"github.com/nextbest/nextbest/guardrail"
 	"github.com/nextbest/nextbest/learn"
 	"github.com/nextbest/nextbest/model"
 )
@@ -40,9 +41,15 @@ func (c *compiler) definition(root *node) *learn.Definition {
 	l.Zone = c.zone(root.key("time_zone"), "time_zone", time.UTC)
 	l.ZoneFeature = c.zoneFeature(root.key("time_zone_feature"), &l.Schema)
 	l.Subjects, l.Mandatory = subjects(actions, l.Actions), mandatory(actions)
+	c.sendTime(root, l)
+	if l.Send != nil {
+		l.Subjects = []guardrail.Subject{l.Send.Subject}
+		l.Policy = c.sendPolicy(root, l.Policy)
+	}
 	l.Contact = c.contact(root, l)
 	c.guardrails(root, l)
 	reward := c.reward(root.key("reward"))
+	c.slots(root, l, &reward)
 	promotion := c.promotion(root.key("promotion"), &reward)
 	return &learn.Definition{
 		Catalogue:    c.catalogueSpec(root),

@@ -135,6 +135,7 @@ var beyondSchema = []string{
 	"a default outside of the range", "the default's default outside of the range", "metrics that weigh nothing", "a long id",
 	"numbers that readers disagree about", "numbers that are not finite", "numbers beyond numbers", "a directive",
 	"promotion: a metric that is not declared", "networks without addresses",
+	"slots: a name that the slot's id has", "slots: of a send time",
 }
 
 func TestSchemaRefusesWhatIsWrong(t *testing.T) {

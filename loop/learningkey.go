@@ -15,6 +15,7 @@ import (
 //   - the estimator;
 //   - the declared features with their types, lengths and defaults, and what becomes of undeclared ones: they say how a
 //     logged decision is encoded (defaults are put in when learning, since the log holds what was there);
+//   - whether slots are seen with their position, and which of them are learned from;
 //   - the reward: window, default, aggregation, metrics, range and what machines do say what an event is worth.
 //
 // Left out, because a record of the log already holds their effect: policy (but for the estimator that it asks for), floor and salt (the probabilities), the
@@ -31,6 +32,10 @@ func learningKey(d *learn.Definition) string {
 	}
 	b = append(b, byte(s.Undeclared))
 	b = appendReward(b, &d.Reward)
+	if d.Loop.Position || d.Reward.Model != learn.Independent {
+		b = appendText(b, "slots")
+		b = append(b, flagByte(d.Loop.Position), byte(d.Reward.Model))
+	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
 }
@@ -106,6 +111,13 @@ func appendTexts(b []byte, ss []string) []byte {
 		b = appendText(b, s)
 	}
 	return b
+}
+
+func flagByte(x bool) byte {
+	if x {
+		return 1
+	}
+	return 0
 }
 
 func appendText(b []byte, s string) []byte {

@@ -45,20 +45,24 @@ type estimator struct {
 }
 
 // estimatorOf chooses by the shape of the loop: replicates where the policy asks for them; one mean per action where
-// nothing else can come, pooled with those that an action is offered with where texts tell them apart; hashed terms where the declared features are more than dense rows have room for; and else a
+// nothing else can come (a slot's position is something), pooled with those that an action is offered with where texts tell them apart; hashed terms where the declared features are more than dense rows have room for; and else a
 // mixture, which goes on to choose by how well its members foresee rewards. An action of which nothing is known is taken
 // to be worth what an event without a reward is.
 func estimatorOf(l *decision.Loop) estimator {
 	switch s := &l.Schema; {
+	case l.Send != nil:
+		return estimator{"send_times/1", func(r float64) model.Estimator {
+			return model.NewSendTimeLoop(model.SendTimesOptions{DefaultReward: r})
+		}}
 	case model.WantsReplicates(l.Policy):
 		return estimator{"bootstrap/2", func(r float64) model.Estimator {
 			return model.NewBootstrap(model.BootstrapOptions{Gradient: model.GradientOptions{DefaultReward: r}})
 		}}
-	case s.Undeclared != features.Infer && len(s.Context)+len(s.User)+len(s.Action) == 0:
+	case s.Undeclared != features.Infer && !l.Position && len(s.Context)+len(s.User)+len(s.Action) == 0:
 		return estimator{"arms/2", func(r float64) model.Estimator { return model.NewArms(model.ArmsOptions{DefaultReward: r}) }}
-	case s.Undeclared != features.Infer && len(s.Context)+len(s.User) == 0 && onlyTexts(s.Action):
+	case s.Undeclared != features.Infer && !l.Position && len(s.Context)+len(s.User) == 0 && onlyTexts(s.Action):
 		return estimator{"siblings/1", func(r float64) model.Estimator { return model.NewSiblings(model.ArmsOptions{DefaultReward: r}) }}
-	case coordinates(s.Context, s.User) > maxTerms || coordinates(s.Action) > maxTerms:
+	case contextCoordinates(l) > maxTerms || coordinates(s.Action) > maxTerms:
 		return estimator{"gradient/2", func(r float64) model.Estimator {
 			return model.NewGradient(model.GradientOptions{DefaultReward: r, Variance: true})
 		}}
@@ -77,6 +81,15 @@ func onlyTexts(fields []features.Field) bool {
 // maxTerms is how many coordinates a mixture has for the request and its user, and again for an action; one is the
 // intercept. What does not fit would silently not be learned from.
 const maxTerms = 256
+
+// contextCoordinates returns how many coordinates the request, its user and its slot take, with the intercept.
+func contextCoordinates(l *decision.Loop) int {
+	n := coordinates(l.Schema.Context, l.Schema.User)
+	if l.Position {
+		n++
+	}
+	return n
+}
 
 // coordinates returns how many coordinates declared features take, with the intercept. Categories and tags count as one
 // here: how many texts they have is not known before.

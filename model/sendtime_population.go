@@ -70,6 +70,27 @@ func (p *population) score(z *[sendCells]float64, s *outlook) {
 	s.variance = max(s.variance, 0)
 }
 
+// predict returns what the belief says of a contrast, without what learning needs: z·μ and z·Σ·z. Few of z are not 0.
+func (p *population) predict(z *[sendCells]float64) (mean, variance float64) {
+	var at [sendCells]int
+	n := 0
+	for i, x := range z {
+		if x != 0 {
+			at[n] = i
+			n++
+			mean += float64(x * p.mean[i])
+		}
+	}
+	for k, i := range at[:n] {
+		row, along := p.covariance[triangle(i):triangle(i)+i+1], 0.0
+		for _, j := range at[:k] {
+			along += float64(z[j] * row[j])
+		}
+		variance += float64(z[i] * (along + along + float64(z[i]*row[i])))
+	}
+	return mean, max(variance, 0)
+}
+
 // learn adds a send with y = z·μ + noise of variance s. err is y − z·mean.
 func (p *population) learn(z *[sendCells]float64, with *outlook, y, err, s float64) {
 	gain := 1 / (s + with.variance)

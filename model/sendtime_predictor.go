@@ -36,17 +36,16 @@ func (s *SendTimes) forecast(belief *population, sent *[sendCells]float64) SendT
 func (p *SendTimesPredictor) Estimate(dst []Estimate, e *UserEvidence, at []HourOfWeek) []Estimate {
 	var k kriging
 	var c contrast
-	var with outlook
 	k.set(&p.habit, e, p.defaultReward)
 	noise := p.RewardDeviation()
 	noise = float64(noise * noise)
 	for _, hour := range at {
 		t := hour.cells()
 		k.at(t, &c)
-		p.belief.score(&c.z, &with)
+		mean, variance := p.belief.predict(&c.z)
 		dst = append(dst, Estimate{
-			Mean:     p.defaultReward + with.mean + k.evidence(&c),
-			Variance: float64(noise * (c.variance + with.variance)),
+			Mean:     p.defaultReward + mean + k.evidence(&c),
+			Variance: float64(noise * (c.variance + variance)),
 			Events:   uint64(t.of(p.sent)),
 		})
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/features"
@@ -37,6 +38,9 @@ func (s *decisionService) Rank(ctx context.Context, m *nextbestv1.RankRequest) (
 	def, err := s.definition(m.GetLoop())
 	if err != nil {
 		return nil, err
+	}
+	if def.Loop.Send != nil {
+		return nil, invalid("loop", fmt.Sprintf("%s chooses send times: call SendTime", m.GetLoop()))
 	}
 	request, err := requestOf(m, def.Loop.Actions)
 	if err != nil {
@@ -97,12 +101,20 @@ func (s *decisionService) Activate(ctx context.Context, m *nextbestv1.ActivateRe
 	if err != nil {
 		return nil, err
 	}
+	now := s.deps.Now()
+	shown, err := shownAt(m, event, now)
+	if err != nil {
+		return nil, err
+	}
 	record := &logv1.Record{
-		TimeUnixNanos: s.deps.Now().UnixNano(),
-		Body:          &logv1.Record_Activation{Activation: &logv1.Activation{Loop: m.GetLoop(), EventId: m.GetEventId()}},
+		TimeUnixNanos: now.UnixNano(),
+		Body:          &logv1.Record_Activation{Activation: &logv1.Activation{Loop: m.GetLoop(), EventId: m.GetEventId(), EventTimeUnixNanos: shown}},
 	}
 	if _, err := s.deps.Events.Append(ctx, record, def.RewardSync); err != nil {
 		return nil, fmt.Errorf("append activation: %w", err)
+	}
+	if event != nil && shown != 0 {
+		s.deps.Decider.Sent(event, time.Unix(0, shown))
 	}
 	return &nextbestv1.ActivateResponse{Outcome: outcomeOf(event)}, nil
 }

@@ -16,6 +16,8 @@ import (
 // Decider chooses. The record is durable before it is returned, unless its fallback says that it is not logged.
 type Decider interface {
 	Rank(ctx context.Context, request *decision.Request) (*decision.Record, error)
+	// Sent has caps count a logged decision on a send time at the moment when the user was really reached.
+	Sent(r *decision.Record, at time.Time)
 }
 
 // Loops shows the loops in force. Nothing here blocks.

@@ -27,8 +27,14 @@ func eventOf(r *decision.Record, schema *features.Schema, history []eventlog.Ent
 		State:       joined.State.String(),
 		Closes:      timestampOf(joined.Closes),
 	}
+	if r.Send != nil {
+		m.SendTime, m.Sent = sendAnswerOf(r, maxAlternatives, true), timestampOf(joined.Sent)
+	}
 	for _, slot := range joined.Slots {
 		m.Reward = append(m.Reward, slot.Reward)
+		if slot.Examined {
+			m.ExaminedSlots++
+		}
 	}
 	return m
 }

@@ -92,6 +92,8 @@ func (d decider) Rank(ctx context.Context, r *decision.Request) (*decision.Recor
 	return d.real.Rank(ctx, r)
 }
 
+func (d decider) Sent(r *decision.Record, at time.Time) { d.real.Sent(r, at) }
+
 func (w *world) clock() time.Time { return w.now }
 
 func (w *world) Current(loop string) (*decision.Snapshot, bool) {

@@ -20,6 +20,7 @@ type httpHandler struct {
 	maxBytes int64
 	metrics  *metrics
 	routes   routes
+	batches  *ndjson
 }
 
 // ServeHTTP implements http.Handler.
@@ -28,6 +29,10 @@ func (h *httpHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	if fixed, ok := h.fixed[r.URL.Path]; ok {
 		h.serveFixed(fixed, w, r)
+		return
+	}
+	if loop, kind, ok := kindOf(r.URL.EscapedPath()); ok {
+		h.batches.serve(w, r, loop, kind)
 		return
 	}
 	if f := h.readBody(w, r); f != nil {

@@ -71,6 +71,7 @@ func loopOf(def *learn.Definition, status learn.Status) *nextbestv1.Loop {
 		Excluded:     status.Excluded,
 		Warned:       status.Warned,
 		Defaulted:    status.Defaulted,
+		SendTimes:    def.Loop.Send != nil,
 		Learner: &nextbestv1.Learner{
 			LagRecords: status.LagRecords,
 			LagSeconds: status.LagSeconds,

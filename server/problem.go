@@ -29,18 +29,22 @@ const problemTypes = "urn:nextbest:problem:"
 
 // writeProblem answers with a failure.
 func writeProblem(w http.ResponseWriter, f *failure) {
-	m := f.reason.meaning()
-	p := problem{
-		Type: problemTypes + string(f.reason), Title: m.title, Status: m.httpStatus, Detail: f.detail, Reason: f.reason,
-	}
-	for _, v := range f.violations {
-		p.Violations = append(p.Violations, problemViolation{v.field, v.problem})
-	}
+	m, p := f.reason.meaning(), problemDocument(f)
 	w.Header().Set("Content-Type", "application/problem+json")
 	if m.retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(m.retry.Seconds()))))
 	}
 	writeJSON(w, m.httpStatus, p)
+}
+
+// problemDocument returns a failure as REST callers see it.
+func problemDocument(f *failure) problem {
+	m := f.reason.meaning()
+	p := problem{Type: problemTypes + string(f.reason), Title: m.title, Status: m.httpStatus, Detail: f.detail, Reason: f.reason}
+	for _, v := range f.violations {
+		p.Violations = append(p.Violations, problemViolation{v.field, v.problem})
+	}
+	return p
 }
 
 // writeError answers with what a call over the gateway returned.

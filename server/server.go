@@ -47,6 +47,7 @@ type Server struct {
 	grpcListener, httpListener net.Listener
 
 	stopping atomic.Bool
+	stop     chan struct{} // closed when it is
 	stopOnce sync.Once
 	stopErr  error
 }
@@ -56,7 +57,7 @@ func New(config Config, deps Deps) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
-	s := &Server{config: config, deps: filled(deps), health: newHealth()}
+	s := &Server{config: config, deps: filled(deps), health: newHealth(), stop: make(chan struct{})}
 	var err error
 	if s.services, err = apiServices(s.deps); err != nil {
 		return nil, err
@@ -76,8 +77,9 @@ func New(config Config, deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.grpc = s.newGRPC(interceptor)
-	s.http, err = s.newHTTP(newInProcess(s.services, interceptor, s.tracing.start()))
+	calls := &itemCalls{decisions: &decisionService{deps: s.deps}, interceptor: interceptor}
+	s.grpc = s.newGRPC(interceptor, calls)
+	s.http, err = s.newHTTP(newInProcess(s.services, interceptor, s.tracing.start()), calls)
 	return s, err
 }
 

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
+	nextbestv1 "github.com/nextbest/nextbest/proto/gen/nextbest/v1"
 	"github.com/nextbest/nextbest/proto/openapi"
 )
 
@@ -35,7 +36,8 @@ func (s *Server) interceptor(limit *inFlight) (grpc.UnaryServerInterceptor, erro
 	), nil
 }
 
-func (s *Server) newGRPC(interceptor grpc.UnaryServerInterceptor) *grpc.Server {
+// newGRPC returns the server of gRPC. The items of batches are calls of their own.
+func (s *Server) newGRPC(interceptor grpc.UnaryServerInterceptor, calls *itemCalls) *grpc.Server {
 	server := grpc.NewServer(append(s.tracing.options(),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.UnaryInterceptor(interceptor),
@@ -56,6 +58,7 @@ func (s *Server) newGRPC(interceptor grpc.UnaryServerInterceptor) *grpc.Server {
 	for _, service := range s.services {
 		server.RegisterService(withReadErrors(service.desc, s.unread), service.impl)
 	}
+	nextbestv1.RegisterBatchServiceServer(server, &batchService{calls: calls, edge: s.edge, stopping: s.stop})
 	healthgrpc.RegisterHealthServer(server, s.health)
 	if s.config.Reflection {
 		reflection.Register(server)
@@ -72,20 +75,23 @@ func (s *Server) unread(ctx context.Context, method string, err error) error {
 	return f.status().Err()
 }
 
-// catchStream is the edge's catch for streams, which only the health and reflection services have.
+// catchStream is the edge's catch for streams.
 func (s *Server) catchStream(ctx context.Context, value any) error {
 	f := classify(s.edge.caught(ctx, value))
 	s.edge.log.call(ctx, "stream", f)
 	return f.status().Err()
 }
 
-func (s *Server) newHTTP(conn grpc.ClientConnInterface) (*http.Server, error) {
+func (s *Server) newHTTP(conn grpc.ClientConnInterface, calls *itemCalls) (*http.Server, error) {
 	handler := &httpHandler{maxBytes: int64(s.config.MaxMessageBytes), metrics: s.metrics, routes: routesOf(s.services)}
 	gateway, err := newGateway(conn, handler.refuse)
 	if err != nil {
 		return nil, fmt.Errorf("make the REST gateway: %w", err)
 	}
 	handler.gateway = gateway
+	handler.batches = &ndjson{
+		calls: calls, codec: newJSONCodec(), maxLine: s.config.MaxMessageBytes, readTimeout: s.config.ReadTimeout, stopping: s.stop, refuse: handler.refuse,
+	}
 	handler.fixed = map[string]http.Handler{
 		"/healthz":      http.HandlerFunc(s.serveHealthz),
 		"/readyz":       http.HandlerFunc(s.serveReadyz),
@@ -114,6 +120,7 @@ func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopOnce.Do(func() {
 		s.stopping.Store(true)
+		close(s.stop)
 		s.setHealth()
 		s.health.Shutdown()
 		wait(ctx, s.config.DrainDelay)

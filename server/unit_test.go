@@ -141,7 +141,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 	a := answer{body: openapi.Document()}
 	routes := routesOf(services)
-	if len(routes) != 16 {
+	if len(routes) != 17 {
 		t.Errorf("%d routes", len(routes))
 	}
 	for _, route := range routes {

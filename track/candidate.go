@@ -23,6 +23,8 @@ type candidate struct {
 	position eventlog.Position
 	decided  time.Time
 	decision *logv1.Decision // nil until it was read
+
+	sendAction string // of a decision on a send time: the time that was chosen
 }
 
 // slotID returns what a reward of the slot names; "" where the event has no slots.
@@ -62,7 +64,7 @@ func (t *Tracker) candidates(ctx context.Context, r *Report, cs []candidate) ite
 			c := &cs[i]
 			d := attribution.Decision{Loop: c.loop, Decided: c.decided, Served: func() (attribution.Served, error) { return t.served(ctx, r, c) }}
 			if def, ok := t.o.Loops.Definition(c.loop); ok {
-				d.Window = def.Reward.Window
+				d.Window, d.Ahead = def.Reward.Window, aheadOf(def)
 				_, d.Takes = def.Reward.Takes(r.Metric, r.Value)
 			}
 			if !yield(d) {
@@ -90,6 +92,9 @@ func (t *Tracker) served(ctx context.Context, r *Report, c *candidate) (attribut
 		return attribution.Served{}, nil
 	}
 	c.decision = d
+	if d.GetSend() != nil {
+		return t.servedSend(ctx, c, record)
+	}
 	out := attribution.Served{Shown: !d.GetDeferred()}
 	def, _ := t.o.Loops.Definition(c.loop)
 	for _, s := range d.GetSlots() {
@@ -97,10 +102,43 @@ func (t *Tracker) served(ctx context.Context, r *Report, c *candidate) (attribut
 		out.Slots = append(out.Slots, attribution.Slot{Action: action, Channel: channelOf(s, action, def)})
 	}
 	if d.GetDeferred() {
-		out.Shown, err = t.activated(ctx, c.loop, d.GetEventId())
+		out.Shown, _, err = t.activated(ctx, c.loop, d.GetEventId())
 	}
 	return out, err
 }
+
+// servedSend reads what a decision on a send time served: one slot, at the time that was chosen, or that Activate named.
+func (t *Tracker) servedSend(ctx context.Context, c *candidate, record *logv1.Record) (attribution.Served, error) {
+	r, err := eventlog.ToDecision(record)
+	if err != nil {
+		return attribution.Served{}, fmt.Errorf("read the decision at position %d: %w", c.position, err)
+	}
+	shown, moved, err := t.activated(ctx, c.loop, r.EventID)
+	at, sends := r.SendAt()
+	if err != nil || !sends {
+		return attribution.Served{Slots: make([]attribution.Slot, 1)}, err
+	}
+	if !moved.IsZero() {
+		at = moved
+	}
+	c.sendAction = r.ActionID(r.Choices[0].Served())
+	out := attribution.Served{Shown: shown || !r.Deferred, Sent: at, Slots: []attribution.Slot{{Action: c.sendAction, Channel: r.Choices[0].Reached.Channel}}}
+	if def, ok := t.o.Loops.Definition(c.loop); ok && out.Slots[0].Channel == "" && def.Loop.Send != nil {
+		out.Slots[0].Channel = def.Loop.Send.Subject.Channel
+	}
+	return out, nil
+}
+
+// aheadOf returns how much later than its decision something may be sent.
+func aheadOf(def *learn.Definition) time.Duration {
+	if def.Loop.Send == nil {
+		return 0
+	}
+	return def.Loop.Send.Horizon + sendSlack
+}
+
+// sendSlack is how much later than a loop allows for a send may be: paced, or put off by the sender.
+const sendSlack = 24 * time.Hour
 
 // channelOf returns the channel over which a slot reached the user: as it was logged, which takes a contact policy, else as
 // the loop declares it of the action.
@@ -116,10 +154,19 @@ func channelOf(s *logv1.Slot, action string, def *learn.Definition) string {
 	return ""
 }
 
-func (t *Tracker) activated(ctx context.Context, loop, eventID string) (bool, error) {
+// activated reports whether an event is activated, and the time of showing or sending that the last activation named.
+func (t *Tracker) activated(ctx context.Context, loop, eventID string) (yes bool, at time.Time, err error) {
 	history, err := t.o.Events.History(ctx, loop, eventID)
 	if err != nil {
-		return false, fmt.Errorf("read the history of an event: %w", err)
+		return false, at, fmt.Errorf("read the history of an event: %w", err)
 	}
-	return slices.ContainsFunc(history, func(e eventlog.Entry) bool { return e.Record.GetActivation() != nil }), nil
+	for _, e := range history {
+		if a := e.Record.GetActivation(); a != nil {
+			yes = true
+			if n := a.GetEventTimeUnixNanos(); n != 0 {
+				at = time.Unix(0, n)
+			}
+		}
+	}
+	return yes, at, nil
 }

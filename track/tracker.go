@@ -118,7 +118,7 @@ func (t *Tracker) window() time.Duration {
 	longest := time.Duration(0)
 	for _, name := range t.o.Loops.Loops() {
 		if d, ok := t.o.Loops.Definition(name); ok {
-			longest = max(longest, d.Reward.Window)
+			longest = max(longest, d.Reward.Window+aheadOf(d))
 		}
 	}
 	return longest + attribution.Skew

@@ -270,6 +270,40 @@ func TestDeferredAndNothingServed(t *testing.T) {
 	w.expect("nothing_served", click(by("v")))
 }
 
+const digest = `version: 1
+name: digest
+actions: send_times
+send_time: {granularity: 15m, channel: email}
+reward: {reward_wait_time: 1h, metrics: {read: 1}}
+`
+
+// TestSendTimes: what is sent later than it was decided has reports from the sending on, for a window from then on.
+func TestSendTimes(t *testing.T) {
+	w := newWorld(t)
+	w.put(digest)
+	at := w.clock().Add(3 * time.Hour)
+	d := &decision.Decider{Snapshots: w.learner, Features: nobody{}, Recorder: w.events, Now: w.clock, FeatureBudget: time.Second, NewID: func(time.Time) string { return "unused" }}
+	if _, err := d.Rank(context.Background(), &decision.Request{Loop: "digest", EventID: "d1", UserID: "u", Send: &decision.SendRequest{Earliest: at, Latest: at}}); err != nil {
+		t.Fatal(err)
+	}
+	read := metric("read")
+	w.expect("before_decision", click(read))
+	w.pass(3*time.Hour + time.Minute)
+	w.expect("d1", click(read, over("email")))
+	w.expect("other_channel", click(read, over("push")))
+	_, err := w.events.Append(context.Background(), &logv1.Record{TimeUnixNanos: w.clock().UnixNano(),
+		Body: &logv1.Record_Activation{Activation: &logv1.Activation{Loop: "digest", EventId: "d1", EventTimeUnixNanos: at.Add(30 * time.Minute).UnixNano()}}}, decision.Process)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.expect("before_decision", click(read))
+	w.pass(80 * time.Minute)
+	w.restart()
+	w.expect("d1", click(read, named("after")))
+	w.pass(10 * time.Minute)
+	w.expect("too_late", click(read))
+}
+
 // TestBeforeItsDecision: a report that comes first is nobody's, and sent again once there is a decision it has one.
 func TestBeforeItsDecision(t *testing.T) {
 	w := newWorld(t)

@@ -201,6 +201,7 @@ type toldSlot struct {
 	Warnings        []string     `json:"warnings"` // of guardrails that only warn
 	Reward          float64      `json:"reward"`
 	Rewarded        bool         `json:"rewarded"` // false: the reward is the default
+	Examined        bool         `json:"examined"` // false: by the loop's reward model nobody looked at it, and it is not learned from
 }
 
 // toldAction was chosen when the draw fell into [From, To).
@@ -240,7 +241,7 @@ func explain(r *decision.Record, pos eventlog.Position, l *decision.Loop, s *sto
 	for i := range r.Choices {
 		slot := toldSlotOf(r, i)
 		if i < len(joined.Slots) {
-			slot.Reward, slot.Rewarded = joined.Slots[i].Reward, joined.Slots[i].Rewarded
+			slot.Reward, slot.Rewarded, slot.Examined = joined.Slots[i].Reward, joined.Slots[i].Rewarded, joined.Slots[i].Examined
 		}
 		e.Slots = append(e.Slots, slot)
 	}

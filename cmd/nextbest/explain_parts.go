@@ -178,6 +178,9 @@ func (p *pages) rewards(e *explanation) {
 		if !e.Slots[i].Rewarded {
 			word = "the default"
 		}
+		if !e.Slots[i].Examined {
+			word += ", not learned from: an earlier slot ended the scan"
+		}
 		p.line("Worth %g (%s); state %s, window ends %s", e.Slots[i].Reward, word, e.State, e.Closes.Format(time.RFC3339))
 	}
 }

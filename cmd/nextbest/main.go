@@ -71,7 +71,7 @@ It logs every decision with its exact probability, so that any other policy can 
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		serveCommand(), checkCommand(), simulateCommand(), evaluateCommand(), challengerCommand(), catalogCommand(), killCommand(), suppressCommand(), auditCommand(), reviewCommand(), demoCommand(), replayCommand(), explainCommand(), logCommand(), versionCommand(),
+		serveCommand(), checkCommand(), simulateCommand(), evaluateCommand(), challengerCommand(), catalogCommand(), killCommand(), suppressCommand(), auditCommand(), reviewCommand(), batchCommand(), demoCommand(), replayCommand(), explainCommand(), logCommand(), versionCommand(),
 	)
 	wrapArgs(root)
 	return root

@@ -118,7 +118,7 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 	}
 	stopping.addClose("guards", guards.Close)
 	learner, err := learn.Start(ctx, learn.NewEventLog(events), loop.Compile, learn.Options{
-		Dir: filepath.Join(o.data, learnerFolder), Logger: logger,
+		Dir: filepath.Join(o.data, learnerFolder), Logger: logger, Evidence: store,
 	})
 	if err != nil {
 		return err
@@ -154,14 +154,18 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 	evaluations := newEvaluations(o.data, logger)
 	stopping.addClose("evaluations", evaluations.Close)
 
+	decider := &decision.Decider{
+		Snapshots: learner, Features: store, Recorder: guards.recorder, Contacts: guards.contacts, Budgets: guards.budgets, Kills: guards.kills,
+		Now:           time.Now,
+		NewID:         newID,
+		FeatureBudget: o.featureBudget,
+	}
+	if err := restorePaces(ctx, events.Log(), decider); err != nil {
+		return err
+	}
 	srv, err := server.New(o.server, server.Deps{
-		Decider: &decision.Decider{
-			Snapshots: learner, Features: store, Recorder: guards.recorder, Contacts: guards.contacts, Budgets: guards.budgets, Kills: guards.kills,
-			Now:           time.Now,
-			NewID:         newID,
-			FeatureBudget: o.featureBudget,
-		},
-		Loops: learner, Events: events, Log: events.Log(), Features: store, Reloads: files, Evaluations: evaluations,
+		Decider: decider,
+		Loops:   learner, Events: events, Log: events.Log(), Features: store, Reloads: files, Evaluations: evaluations,
 		Challengers: challengers, Kills: guards.kills, Suppressions: guards.suppressions, Audit: guards.trail, Reviews: guards.reviews,
 		Catalogue: guards.catalogue, Tracker: tracker,
 		Logger: logger,

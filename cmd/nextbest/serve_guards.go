@@ -168,6 +168,28 @@ func (g *guards) restoreBudgets(ctx context.Context, l *eventlog.Log, learner *l
 	})
 }
 
+// restorePaces counts the sends again that are planned for later.
+func restorePaces(ctx context.Context, l *eventlog.Log, d *decision.Decider) error {
+	now := time.Now()
+	return l.Each(ctx, func(pos eventlog.Position, b []byte) error {
+		if !eventlog.PacesSends(b) {
+			return nil
+		}
+		record, err := eventlog.Unmarshal(b)
+		if err != nil {
+			return fmt.Errorf("position %d: %w", pos, err)
+		}
+		r, err := eventlog.ToDecision(record)
+		if err != nil {
+			return nil // What cannot be read was sent to nobody that anyone could tell.
+		}
+		if at, sends := r.SendAt(); sends && at.After(now) {
+			d.RestorePace(r)
+		}
+		return nil
+	})
+}
+
 // forget lets contacts go that no cap counts any more.
 func (g *guards) forget(ctx context.Context) {
 	tick := time.NewTicker(forgetEvery)

@@ -255,7 +255,7 @@ func (s *Store) settleAll(batch []settlement) bool {
 		key := ContactsKey(x.user)
 		for k := range x.reached {
 			c := &x.reached[k]
-			pipe.ZAdd(ctx, key, redis.Z{Score: float64(x.hold.UnixMillis), Member: contactMember(c)})
+			pipe.ZAdd(ctx, key, redis.Z{Score: float64(c.At.UnixMilli()), Member: contactMember(c)})
 		}
 		pipe.ZRem(ctx, key, holdMember(x.hold)) // after the contact is there: in between, both count
 		if len(x.reached) > 0 {

@@ -59,6 +59,8 @@ var rules = []rule{
 	{packages: "features/embedded", ours: []string{"decision", "features", "eventlog"}},                 // decision: the log's durabilities
 	{packages: "features/storetest", ours: []string{"features"}},
 
+	// Users' files and plans; what decides is asked over the API.
+	{packages: "batch"},
 	{packages: "server/...", ours: []string{"audit", "catalogue", "challenger", "decision", "evaluate/jobs", "evaluate/report", "eventlog/...",
 		"experiment", "features", "kill", "learn", "loop", "model", "ope", "proto/...", "review", "server/...", "track"}},
 	{packages: "proto/..."},

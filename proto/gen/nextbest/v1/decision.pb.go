@@ -868,9 +868,11 @@ func (x *RewardResponse) GetOutcome() string {
 }
 
 type ActivateRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Loop          string                 `protobuf:"bytes,1,opt,name=loop,proto3" json:"loop,omitempty"`
-	EventId       string                 `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Loop    string                 `protobuf:"bytes,1,opt,name=loop,proto3" json:"loop,omitempty"`
+	EventId string                 `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// When it was really shown or sent. Of a send time it is what is learned from; absent, that is the chosen moment.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -917,6 +919,13 @@ func (x *ActivateRequest) GetEventId() string {
 		return x.EventId
 	}
 	return ""
+}
+
+func (x *ActivateRequest) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
 }
 
 type ActivateResponse struct {
@@ -1156,8 +1165,15 @@ type GetEventResponse struct {
 	// What the event is worth so far, one per slot (one when there are no slots).
 	Reward []float64 `protobuf:"fixed64,8,rep,packed,name=reward,proto3" json:"reward,omitempty"`
 	// 'open' (rewards still count), 'closed', 'not_activated', 'not_learned' (with the reason in the decision's fallback).
-	State         string                 `protobuf:"bytes,9,opt,name=state,proto3" json:"state,omitempty"`
-	Closes        *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=closes,proto3" json:"closes,omitempty"`
+	State  string                 `protobuf:"bytes,9,opt,name=state,proto3" json:"state,omitempty"`
+	Closes *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=closes,proto3" json:"closes,omitempty"`
+	// Of a decision on a send time: the answer as it was given.
+	SendTime *SendTimeResponse `protobuf:"bytes,11,opt,name=send_time,json=sendTime,proto3" json:"send_time,omitempty"`
+	// Of a decision on a send time: when it is sent, as chosen or as Activate has said; absent where it is not.
+	Sent *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=sent,proto3" json:"sent,omitempty"`
+	// How many slots, from the first on, the event is learned from by what has come so far, if it is learned from at all: all of
+	// them, or with `slots.reward_model: cascade` those up to the first that is worth more than the default reward.
+	ExaminedSlots uint32 `protobuf:"varint,13,opt,name=examined_slots,json=examinedSlots,proto3" json:"examined_slots,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1262,11 +1278,32 @@ func (x *GetEventResponse) GetCloses() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *GetEventResponse) GetSendTime() *SendTimeResponse {
+	if x != nil {
+		return x.SendTime
+	}
+	return nil
+}
+
+func (x *GetEventResponse) GetSent() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Sent
+	}
+	return nil
+}
+
+func (x *GetEventResponse) GetExaminedSlots() uint32 {
+	if x != nil {
+		return x.ExaminedSlots
+	}
+	return 0
+}
+
 var File_nextbest_v1_decision_proto protoreflect.FileDescriptor
 
 const file_nextbest_v1_decision_proto_rawDesc = "" +
 	"\n" +
-	"\x1anextbest/v1/decision.proto\x12\vnextbest.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc3\x01\n" +
+	"\x1anextbest/v1/decision.proto\x12\vnextbest.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1anextbest/v1/sendtime.proto\"\xc3\x01\n" +
 	"\x06Action\x12\x1a\n" +
 	"\x02id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01(\x80\x01R\x02id\x12H\n" +
@@ -1356,11 +1393,12 @@ const file_nextbest_v1_decision_proto_rawDesc = "" +
 	"\x06_value\"G\n" +
 	"\x0eRewardResponse\x12\x1b\n" +
 	"\treward_id\x18\x01 \x01(\tR\brewardId\x12\x18\n" +
-	"\aoutcome\x18\x02 \x01(\tR\aoutcome\"o\n" +
+	"\aoutcome\x18\x02 \x01(\tR\aoutcome\"\x9f\x01\n" +
 	"\x0fActivateRequest\x125\n" +
 	"\x04loop\x18\x01 \x01(\tB!\xbaH\x1er\x1c2\x1a^[a-z0-9][a-z0-9_-]{0,62}$R\x04loop\x12%\n" +
 	"\bevent_id\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01(\x80\x01R\aeventId\",\n" +
+	"\xbaH\ar\x05\x10\x01(\x80\x01R\aeventId\x12.\n" +
+	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\",\n" +
 	"\x10ActivateResponse\x12\x18\n" +
 	"\aoutcome\x18\x01 \x01(\tR\aoutcome\"o\n" +
 	"\x0fGetEventRequest\x125\n" +
@@ -1380,7 +1418,7 @@ const file_nextbest_v1_decision_proto_rawDesc = "" +
 	"\x02ip\x18\t \x01(\tR\x02ip\x12\x18\n" +
 	"\amachine\x18\n" +
 	" \x01(\bR\amachine\x12\x19\n" +
-	"\btrack_id\x18\v \x01(\tR\atrackId\"\xa8\x03\n" +
+	"\btrack_id\x18\v \x01(\tR\atrackId\"\xbb\x04\n" +
 	"\x10GetEventResponse\x125\n" +
 	"\bdecision\x18\x01 \x01(\v2\x19.nextbest.v1.RankResponseR\bdecision\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\tR\x06userId\x124\n" +
@@ -1392,10 +1430,14 @@ const file_nextbest_v1_decision_proto_rawDesc = "" +
 	"\x06reward\x18\b \x03(\x01R\x06reward\x12\x14\n" +
 	"\x05state\x18\t \x01(\tR\x05state\x122\n" +
 	"\x06closes\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampR\x06closes2\xdf\x03\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\x06closes\x12:\n" +
+	"\tsend_time\x18\v \x01(\v2\x1d.nextbest.v1.SendTimeResponseR\bsendTime\x12.\n" +
+	"\x04sent\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x04sent\x12%\n" +
+	"\x0eexamined_slots\x18\r \x01(\rR\rexaminedSlots2\xce\x04\n" +
 	"\x0fDecisionService\x12]\n" +
 	"\x04Rank\x12\x18.nextbest.v1.RankRequest\x1a\x19.nextbest.v1.RankResponse\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/loops/{loop}/rank\x12w\n" +
-	"\x06Reward\x12\x1a.nextbest.v1.RewardRequest\x1a\x1b.nextbest.v1.RewardResponse\"4\x82\xd3\xe4\x93\x02.:\x01*\")/v1/loops/{loop}/events/{event_id}/reward\x12\x7f\n" +
+	"\x06Reward\x12\x1a.nextbest.v1.RewardRequest\x1a\x1b.nextbest.v1.RewardResponse\"4\x82\xd3\xe4\x93\x02.:\x01*\")/v1/loops/{loop}/events/{event_id}/reward\x12m\n" +
+	"\bSendTime\x12\x1c.nextbest.v1.SendTimeRequest\x1a\x1d.nextbest.v1.SendTimeResponse\"$\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/loops/{loop}/sendtime\x12\x7f\n" +
 	"\bActivate\x12\x1c.nextbest.v1.ActivateRequest\x1a\x1d.nextbest.v1.ActivateResponse\"6\x82\xd3\xe4\x93\x020:\x01*\"+/v1/loops/{loop}/events/{event_id}/activate\x12s\n" +
 	"\bGetEvent\x12\x1c.nextbest.v1.GetEventRequest\x1a\x1d.nextbest.v1.GetEventResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/v1/loops/{loop}/events/{event_id}B?Z=github.com/nextbest/nextbest/proto/gen/nextbest/v1;nextbestv1b\x06proto3"
 
@@ -1434,7 +1476,9 @@ var file_nextbest_v1_decision_proto_goTypes = []any{
 	nil,                           // 18: nextbest.v1.Explanation.UserFeaturesEntry
 	nil,                           // 19: nextbest.v1.Explanation.DefaultedEntry
 	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
-	(*structpb.Value)(nil),        // 21: google.protobuf.Value
+	(*SendTimeResponse)(nil),      // 21: nextbest.v1.SendTimeResponse
+	(*structpb.Value)(nil),        // 22: google.protobuf.Value
+	(*SendTimeRequest)(nil),       // 23: nextbest.v1.SendTimeRequest
 }
 var file_nextbest_v1_decision_proto_depIdxs = []int32{
 	15, // 0: nextbest.v1.Action.features:type_name -> nextbest.v1.Action.FeaturesEntry
@@ -1451,30 +1495,35 @@ var file_nextbest_v1_decision_proto_depIdxs = []int32{
 	18, // 11: nextbest.v1.Explanation.user_features:type_name -> nextbest.v1.Explanation.UserFeaturesEntry
 	19, // 12: nextbest.v1.Explanation.defaulted:type_name -> nextbest.v1.Explanation.DefaultedEntry
 	20, // 13: nextbest.v1.RewardRequest.time:type_name -> google.protobuf.Timestamp
-	20, // 14: nextbest.v1.LoggedReward.received:type_name -> google.protobuf.Timestamp
-	20, // 15: nextbest.v1.LoggedReward.time:type_name -> google.protobuf.Timestamp
-	6,  // 16: nextbest.v1.GetEventResponse.decision:type_name -> nextbest.v1.RankResponse
-	20, // 17: nextbest.v1.GetEventResponse.decided:type_name -> google.protobuf.Timestamp
-	20, // 18: nextbest.v1.GetEventResponse.activated:type_name -> google.protobuf.Timestamp
-	13, // 19: nextbest.v1.GetEventResponse.rewards:type_name -> nextbest.v1.LoggedReward
-	20, // 20: nextbest.v1.GetEventResponse.closes:type_name -> google.protobuf.Timestamp
-	21, // 21: nextbest.v1.Action.FeaturesEntry.value:type_name -> google.protobuf.Value
-	21, // 22: nextbest.v1.RankRequest.ContextEntry.value:type_name -> google.protobuf.Value
-	21, // 23: nextbest.v1.Explanation.ContextEntry.value:type_name -> google.protobuf.Value
-	21, // 24: nextbest.v1.Explanation.UserFeaturesEntry.value:type_name -> google.protobuf.Value
-	2,  // 25: nextbest.v1.DecisionService.Rank:input_type -> nextbest.v1.RankRequest
-	8,  // 26: nextbest.v1.DecisionService.Reward:input_type -> nextbest.v1.RewardRequest
-	10, // 27: nextbest.v1.DecisionService.Activate:input_type -> nextbest.v1.ActivateRequest
-	12, // 28: nextbest.v1.DecisionService.GetEvent:input_type -> nextbest.v1.GetEventRequest
-	6,  // 29: nextbest.v1.DecisionService.Rank:output_type -> nextbest.v1.RankResponse
-	9,  // 30: nextbest.v1.DecisionService.Reward:output_type -> nextbest.v1.RewardResponse
-	11, // 31: nextbest.v1.DecisionService.Activate:output_type -> nextbest.v1.ActivateResponse
-	14, // 32: nextbest.v1.DecisionService.GetEvent:output_type -> nextbest.v1.GetEventResponse
-	29, // [29:33] is the sub-list for method output_type
-	25, // [25:29] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	20, // 14: nextbest.v1.ActivateRequest.time:type_name -> google.protobuf.Timestamp
+	20, // 15: nextbest.v1.LoggedReward.received:type_name -> google.protobuf.Timestamp
+	20, // 16: nextbest.v1.LoggedReward.time:type_name -> google.protobuf.Timestamp
+	6,  // 17: nextbest.v1.GetEventResponse.decision:type_name -> nextbest.v1.RankResponse
+	20, // 18: nextbest.v1.GetEventResponse.decided:type_name -> google.protobuf.Timestamp
+	20, // 19: nextbest.v1.GetEventResponse.activated:type_name -> google.protobuf.Timestamp
+	13, // 20: nextbest.v1.GetEventResponse.rewards:type_name -> nextbest.v1.LoggedReward
+	20, // 21: nextbest.v1.GetEventResponse.closes:type_name -> google.protobuf.Timestamp
+	21, // 22: nextbest.v1.GetEventResponse.send_time:type_name -> nextbest.v1.SendTimeResponse
+	20, // 23: nextbest.v1.GetEventResponse.sent:type_name -> google.protobuf.Timestamp
+	22, // 24: nextbest.v1.Action.FeaturesEntry.value:type_name -> google.protobuf.Value
+	22, // 25: nextbest.v1.RankRequest.ContextEntry.value:type_name -> google.protobuf.Value
+	22, // 26: nextbest.v1.Explanation.ContextEntry.value:type_name -> google.protobuf.Value
+	22, // 27: nextbest.v1.Explanation.UserFeaturesEntry.value:type_name -> google.protobuf.Value
+	2,  // 28: nextbest.v1.DecisionService.Rank:input_type -> nextbest.v1.RankRequest
+	8,  // 29: nextbest.v1.DecisionService.Reward:input_type -> nextbest.v1.RewardRequest
+	23, // 30: nextbest.v1.DecisionService.SendTime:input_type -> nextbest.v1.SendTimeRequest
+	10, // 31: nextbest.v1.DecisionService.Activate:input_type -> nextbest.v1.ActivateRequest
+	12, // 32: nextbest.v1.DecisionService.GetEvent:input_type -> nextbest.v1.GetEventRequest
+	6,  // 33: nextbest.v1.DecisionService.Rank:output_type -> nextbest.v1.RankResponse
+	9,  // 34: nextbest.v1.DecisionService.Reward:output_type -> nextbest.v1.RewardResponse
+	21, // 35: nextbest.v1.DecisionService.SendTime:output_type -> nextbest.v1.SendTimeResponse
+	11, // 36: nextbest.v1.DecisionService.Activate:output_type -> nextbest.v1.ActivateResponse
+	14, // 37: nextbest.v1.DecisionService.GetEvent:output_type -> nextbest.v1.GetEventResponse
+	33, // [33:38] is the sub-list for method output_type
+	28, // [28:33] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_nextbest_v1_decision_proto_init() }
@@ -1482,6 +1531,7 @@ func file_nextbest_v1_decision_proto_init() {
 	if File_nextbest_v1_decision_proto != nil {
 		return
 	}
+	file_nextbest_v1_sendtime_proto_init()
 	file_nextbest_v1_decision_proto_msgTypes[8].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

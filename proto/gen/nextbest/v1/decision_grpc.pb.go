@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	DecisionService_Rank_FullMethodName     = "/nextbest.v1.DecisionService/Rank"
 	DecisionService_Reward_FullMethodName   = "/nextbest.v1.DecisionService/Reward"
+	DecisionService_SendTime_FullMethodName = "/nextbest.v1.DecisionService/SendTime"
 	DecisionService_Activate_FullMethodName = "/nextbest.v1.DecisionService/Activate"
 	DecisionService_GetEvent_FullMethodName = "/nextbest.v1.DecisionService/GetEvent"
 )
@@ -37,6 +38,9 @@ type DecisionServiceClient interface {
 	// Reward reports what an event turned out to be worth. It is durable when acknowledged, and joined to its event
 	// afterwards; a reward that comes before its event is held.
 	Reward(ctx context.Context, in *RewardRequest, opts ...grpc.CallOption) (*RewardResponse, error)
+	// SendTime chooses the moment at which to send something to a user. The same event id with the same request is the same
+	// decision, as with Rank.
+	SendTime(ctx context.Context, in *SendTimeRequest, opts ...grpc.CallOption) (*SendTimeResponse, error)
 	// Activate confirms that a deferred event was really shown. Without it a deferred event is never learned from.
 	Activate(ctx context.Context, in *ActivateRequest, opts ...grpc.CallOption) (*ActivateResponse, error)
 	// GetEvent returns the decision as it was logged, what was reported about it, and why it came out so.
@@ -65,6 +69,16 @@ func (c *decisionServiceClient) Reward(ctx context.Context, in *RewardRequest, o
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RewardResponse)
 	err := c.cc.Invoke(ctx, DecisionService_Reward_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *decisionServiceClient) SendTime(ctx context.Context, in *SendTimeRequest, opts ...grpc.CallOption) (*SendTimeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SendTimeResponse)
+	err := c.cc.Invoke(ctx, DecisionService_SendTime_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +117,9 @@ type DecisionServiceServer interface {
 	// Reward reports what an event turned out to be worth. It is durable when acknowledged, and joined to its event
 	// afterwards; a reward that comes before its event is held.
 	Reward(context.Context, *RewardRequest) (*RewardResponse, error)
+	// SendTime chooses the moment at which to send something to a user. The same event id with the same request is the same
+	// decision, as with Rank.
+	SendTime(context.Context, *SendTimeRequest) (*SendTimeResponse, error)
 	// Activate confirms that a deferred event was really shown. Without it a deferred event is never learned from.
 	Activate(context.Context, *ActivateRequest) (*ActivateResponse, error)
 	// GetEvent returns the decision as it was logged, what was reported about it, and why it came out so.
@@ -122,6 +139,9 @@ func (UnimplementedDecisionServiceServer) Rank(context.Context, *RankRequest) (*
 }
 func (UnimplementedDecisionServiceServer) Reward(context.Context, *RewardRequest) (*RewardResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Reward not implemented")
+}
+func (UnimplementedDecisionServiceServer) SendTime(context.Context, *SendTimeRequest) (*SendTimeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SendTime not implemented")
 }
 func (UnimplementedDecisionServiceServer) Activate(context.Context, *ActivateRequest) (*ActivateResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Activate not implemented")
@@ -186,6 +206,24 @@ func _DecisionService_Reward_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DecisionService_SendTime_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SendTimeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DecisionServiceServer).SendTime(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DecisionService_SendTime_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DecisionServiceServer).SendTime(ctx, req.(*SendTimeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DecisionService_Activate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ActivateRequest)
 	if err := dec(in); err != nil {
@@ -236,6 +274,10 @@ var DecisionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Reward",
 			Handler:    _DecisionService_Reward_Handler,
+		},
+		{
+			MethodName: "SendTime",
+			Handler:    _DecisionService_SendTime_Handler,
 		},
 		{
 			MethodName: "Activate",

@@ -174,7 +174,9 @@ type Loop struct {
 	// Empty when the loop file as it stands is the one in force; else why it is not.
 	ReloadError string `protobuf:"bytes,14,opt,name=reload_error,json=reloadError,proto3" json:"reload_error,omitempty"`
 	// Actions that were served although a guardrail warns of them, by reason.
-	Warned        map[string]uint64 `protobuf:"bytes,15,rep,name=warned,proto3" json:"warned,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	Warned map[string]uint64 `protobuf:"bytes,15,rep,name=warned,proto3" json:"warned,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// True: the loop chooses send times.
+	SendTimes     bool `protobuf:"varint,16,opt,name=send_times,json=sendTimes,proto3" json:"send_times,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -312,6 +314,13 @@ func (x *Loop) GetWarned() map[string]uint64 {
 		return x.Warned
 	}
 	return nil
+}
+
+func (x *Loop) GetSendTimes() bool {
+	if x != nil {
+		return x.SendTimes
+	}
+	return false
 }
 
 // Snapshot is the immutable state that decisions depend on.
@@ -501,7 +510,7 @@ const file_nextbest_v1_loop_proto_rawDesc = "" +
 	"\x11ListLoopsResponse\x12'\n" +
 	"\x05loops\x18\x01 \x03(\v2\x11.nextbest.v1.LoopR\x05loops\"G\n" +
 	"\x0eGetLoopRequest\x125\n" +
-	"\x04loop\x18\x01 \x01(\tB!\xbaH\x1er\x1c2\x1a^[a-z0-9][a-z0-9_-]{0,62}$R\x04loop\"\x87\b\n" +
+	"\x04loop\x18\x01 \x01(\tB!\xbaH\x1er\x1c2\x1a^[a-z0-9][a-z0-9_-]{0,62}$R\x04loop\"\xa6\b\n" +
 	"\x04Loop\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06policy\x18\x02 \x01(\tR\x06policy\x12#\n" +
@@ -518,7 +527,9 @@ const file_nextbest_v1_loop_proto_rawDesc = "" +
 	"\tdefaulted\x18\f \x03(\v2 .nextbest.v1.Loop.DefaultedEntryR\tdefaulted\x12.\n" +
 	"\alearner\x18\r \x01(\v2\x14.nextbest.v1.LearnerR\alearner\x12!\n" +
 	"\freload_error\x18\x0e \x01(\tR\vreloadError\x125\n" +
-	"\x06warned\x18\x0f \x03(\v2\x1d.nextbest.v1.Loop.WarnedEntryR\x06warned\x1a:\n" +
+	"\x06warned\x18\x0f \x03(\v2\x1d.nextbest.v1.Loop.WarnedEntryR\x06warned\x12\x1d\n" +
+	"\n" +
+	"send_times\x18\x10 \x01(\bR\tsendTimes\x1a:\n" +
 	"\fRewardsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a9\n" +

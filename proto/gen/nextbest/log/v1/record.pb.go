@@ -1019,8 +1019,10 @@ type Decision struct {
 	Contacts          *Contacts `protobuf:"bytes,25,opt,name=contacts,proto3" json:"contacts,omitempty"`
 	Spent             []float64 `protobuf:"fixed64,26,rep,packed,name=spent,proto3" json:"spent,omitempty"`  // of each budget that day, what was held for other events included
 	Killed            []uint32  `protobuf:"varint,21,rep,packed,name=killed,proto3" json:"killed,omitempty"` // indexes into actions: the kill switch was on for them
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Of a decision on a send time: what actions are made of, which are not stored themselves.
+	Send          *SendWindow `protobuf:"bytes,40,opt,name=send,proto3" json:"send,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Decision) Reset() {
@@ -1235,6 +1237,133 @@ func (x *Decision) GetKilled() []uint32 {
 	return nil
 }
 
+func (x *Decision) GetSend() *SendWindow {
+	if x != nil {
+		return x.Send
+	}
+	return nil
+}
+
+// SendWindow is what a decision on a send time chooses among: the earliest time, and from then on each at which the clock on
+// the user's wall shows a multiple of the granularity, up to the latest; and not to send, where that is the last action.
+type SendWindow struct {
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	EarliestUnix       int64                  `protobuf:"varint,1,opt,name=earliest_unix,json=earliestUnix,proto3" json:"earliest_unix,omitempty"`
+	LatestUnix         int64                  `protobuf:"varint,2,opt,name=latest_unix,json=latestUnix,proto3" json:"latest_unix,omitempty"`
+	GranularitySeconds uint32                 `protobuf:"varint,3,opt,name=granularity_seconds,json=granularitySeconds,proto3" json:"granularity_seconds,omitempty"`
+	// The offsets of the zone from moments on, until well after the window.
+	OffsetFromUnix []int64 `protobuf:"varint,4,rep,packed,name=offset_from_unix,json=offsetFromUnix,proto3" json:"offset_from_unix,omitempty"`
+	OffsetSeconds  []int32 `protobuf:"zigzag32,5,rep,packed,name=offset_seconds,json=offsetSeconds,proto3" json:"offset_seconds,omitempty"`
+	DoNotSend      bool    `protobuf:"varint,6,opt,name=do_not_send,json=doNotSend,proto3" json:"do_not_send,omitempty"`
+	Campaign       string  `protobuf:"bytes,7,opt,name=campaign,proto3" json:"campaign,omitempty"`
+	PerMinute      uint32  `protobuf:"varint,8,opt,name=per_minute,json=perMinute,proto3" json:"per_minute,omitempty"` // sends of the campaign in a minute; 0: without limit
+	// By time: in how many minutes there is room for the send, -1 where there is none. Empty where there is no limit.
+	Places        []int32 `protobuf:"zigzag32,9,rep,packed,name=places,proto3" json:"places,omitempty"`
+	ZoneAsked     bool    `protobuf:"varint,10,opt,name=zone_asked,json=zoneAsked,proto3" json:"zone_asked,omitempty"` // the request named the time zone
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendWindow) Reset() {
+	*x = SendWindow{}
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendWindow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendWindow) ProtoMessage() {}
+
+func (x *SendWindow) ProtoReflect() protoreflect.Message {
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendWindow.ProtoReflect.Descriptor instead.
+func (*SendWindow) Descriptor() ([]byte, []int) {
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SendWindow) GetEarliestUnix() int64 {
+	if x != nil {
+		return x.EarliestUnix
+	}
+	return 0
+}
+
+func (x *SendWindow) GetLatestUnix() int64 {
+	if x != nil {
+		return x.LatestUnix
+	}
+	return 0
+}
+
+func (x *SendWindow) GetGranularitySeconds() uint32 {
+	if x != nil {
+		return x.GranularitySeconds
+	}
+	return 0
+}
+
+func (x *SendWindow) GetOffsetFromUnix() []int64 {
+	if x != nil {
+		return x.OffsetFromUnix
+	}
+	return nil
+}
+
+func (x *SendWindow) GetOffsetSeconds() []int32 {
+	if x != nil {
+		return x.OffsetSeconds
+	}
+	return nil
+}
+
+func (x *SendWindow) GetDoNotSend() bool {
+	if x != nil {
+		return x.DoNotSend
+	}
+	return false
+}
+
+func (x *SendWindow) GetCampaign() string {
+	if x != nil {
+		return x.Campaign
+	}
+	return ""
+}
+
+func (x *SendWindow) GetPerMinute() uint32 {
+	if x != nil {
+		return x.PerMinute
+	}
+	return 0
+}
+
+func (x *SendWindow) GetPlaces() []int32 {
+	if x != nil {
+		return x.Places
+	}
+	return nil
+}
+
+func (x *SendWindow) GetZoneAsked() bool {
+	if x != nil {
+		return x.ZoneAsked
+	}
+	return false
+}
+
 // Defaulted names a user feature for which the default stood in.
 type Defaulted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1246,7 +1375,7 @@ type Defaulted struct {
 
 func (x *Defaulted) Reset() {
 	*x = Defaulted{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[11]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1258,7 +1387,7 @@ func (x *Defaulted) String() string {
 func (*Defaulted) ProtoMessage() {}
 
 func (x *Defaulted) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[11]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1271,7 +1400,7 @@ func (x *Defaulted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Defaulted.ProtoReflect.Descriptor instead.
 func (*Defaulted) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{11}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Defaulted) GetName() string {
@@ -1289,16 +1418,17 @@ func (x *Defaulted) GetReason() string {
 }
 
 type Activation struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Loop          string                 `protobuf:"bytes,1,opt,name=loop,proto3" json:"loop,omitempty"`
-	EventId       string                 `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	Loop               string                 `protobuf:"bytes,1,opt,name=loop,proto3" json:"loop,omitempty"`
+	EventId            string                 `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	EventTimeUnixNanos int64                  `protobuf:"varint,3,opt,name=event_time_unix_nanos,json=eventTimeUnixNanos,proto3" json:"event_time_unix_nanos,omitempty"` // when it was shown or sent, by the caller; 0: as decided
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Activation) Reset() {
 	*x = Activation{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[12]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1310,7 +1440,7 @@ func (x *Activation) String() string {
 func (*Activation) ProtoMessage() {}
 
 func (x *Activation) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[12]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1323,7 +1453,7 @@ func (x *Activation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Activation.ProtoReflect.Descriptor instead.
 func (*Activation) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{12}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Activation) GetLoop() string {
@@ -1338,6 +1468,13 @@ func (x *Activation) GetEventId() string {
 		return x.EventId
 	}
 	return ""
+}
+
+func (x *Activation) GetEventTimeUnixNanos() int64 {
+	if x != nil {
+		return x.EventTimeUnixNanos
+	}
+	return 0
 }
 
 type Reward struct {
@@ -1360,7 +1497,7 @@ type Reward struct {
 
 func (x *Reward) Reset() {
 	*x = Reward{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[13]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1372,7 +1509,7 @@ func (x *Reward) String() string {
 func (*Reward) ProtoMessage() {}
 
 func (x *Reward) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[13]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1385,7 +1522,7 @@ func (x *Reward) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reward.ProtoReflect.Descriptor instead.
 func (*Reward) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{13}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Reward) GetLoop() string {
@@ -1482,7 +1619,7 @@ type Attribution struct {
 
 func (x *Attribution) Reset() {
 	*x = Attribution{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[14]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1494,7 +1631,7 @@ func (x *Attribution) String() string {
 func (*Attribution) ProtoMessage() {}
 
 func (x *Attribution) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[14]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1507,7 +1644,7 @@ func (x *Attribution) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribution.ProtoReflect.Descriptor instead.
 func (*Attribution) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{14}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Attribution) GetTrackId() string {
@@ -1578,7 +1715,7 @@ type Track struct {
 
 func (x *Track) Reset() {
 	*x = Track{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[15]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1590,7 +1727,7 @@ func (x *Track) String() string {
 func (*Track) ProtoMessage() {}
 
 func (x *Track) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[15]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1603,7 +1740,7 @@ func (x *Track) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Track.ProtoReflect.Descriptor instead.
 func (*Track) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{15}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Track) GetTrackId() string {
@@ -1690,7 +1827,7 @@ type LoopChange struct {
 
 func (x *LoopChange) Reset() {
 	*x = LoopChange{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[16]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1702,7 +1839,7 @@ func (x *LoopChange) String() string {
 func (*LoopChange) ProtoMessage() {}
 
 func (x *LoopChange) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[16]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1715,7 +1852,7 @@ func (x *LoopChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoopChange.ProtoReflect.Descriptor instead.
 func (*LoopChange) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{16}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *LoopChange) GetLoop() string {
@@ -1774,7 +1911,7 @@ type Promotion struct {
 
 func (x *Promotion) Reset() {
 	*x = Promotion{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[17]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1786,7 +1923,7 @@ func (x *Promotion) String() string {
 func (*Promotion) ProtoMessage() {}
 
 func (x *Promotion) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[17]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1799,7 +1936,7 @@ func (x *Promotion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Promotion.ProtoReflect.Descriptor instead.
 func (*Promotion) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{17}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Promotion) GetChallenger() string {
@@ -1893,7 +2030,7 @@ type Challenge struct {
 
 func (x *Challenge) Reset() {
 	*x = Challenge{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[18]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1905,7 +2042,7 @@ func (x *Challenge) String() string {
 func (*Challenge) ProtoMessage() {}
 
 func (x *Challenge) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[18]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1918,7 +2055,7 @@ func (x *Challenge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Challenge.ProtoReflect.Descriptor instead.
 func (*Challenge) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{18}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Challenge) GetLoop() string {
@@ -1968,7 +2105,7 @@ type Cut struct {
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[19]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1980,7 +2117,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[19]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1993,7 +2130,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{19}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Cut) GetLoop() string {
@@ -2025,7 +2162,7 @@ type Publish struct {
 
 func (x *Publish) Reset() {
 	*x = Publish{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[20]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2037,7 +2174,7 @@ func (x *Publish) String() string {
 func (*Publish) ProtoMessage() {}
 
 func (x *Publish) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[20]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2050,7 +2187,7 @@ func (x *Publish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publish.ProtoReflect.Descriptor instead.
 func (*Publish) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{20}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Publish) GetLoop() string {
@@ -2175,7 +2312,7 @@ const file_nextbest_log_v1_record_proto_rawDesc = "" +
 	"\n" +
 	"suppressed\x18\x03 \x03(\tR\n" +
 	"suppressed\x12\x1c\n" +
-	"\ttruncated\x18\x04 \x01(\bR\ttruncated\"\x90\a\n" +
+	"\ttruncated\x18\x04 \x01(\bR\ttruncated\"\xc1\a\n" +
 	"\bDecision\x12\x12\n" +
 	"\x04loop\x18\x01 \x01(\tR\x04loop\x12\x19\n" +
 	"\bevent_id\x18\x02 \x01(\tR\aeventId\x12\x17\n" +
@@ -2205,14 +2342,32 @@ const file_nextbest_log_v1_record_proto_rawDesc = "" +
 	"zoneOfUser\x125\n" +
 	"\bcontacts\x18\x19 \x01(\v2\x19.nextbest.log.v1.ContactsR\bcontacts\x12\x14\n" +
 	"\x05spent\x18\x1a \x03(\x01R\x05spent\x12\x16\n" +
-	"\x06killed\x18\x15 \x03(\rR\x06killed\"7\n" +
+	"\x06killed\x18\x15 \x03(\rR\x06killed\x12/\n" +
+	"\x04send\x18( \x01(\v2\x1b.nextbest.log.v1.SendWindowR\x04send\"\xe6\x02\n" +
+	"\n" +
+	"SendWindow\x12#\n" +
+	"\rearliest_unix\x18\x01 \x01(\x03R\fearliestUnix\x12\x1f\n" +
+	"\vlatest_unix\x18\x02 \x01(\x03R\n" +
+	"latestUnix\x12/\n" +
+	"\x13granularity_seconds\x18\x03 \x01(\rR\x12granularitySeconds\x12(\n" +
+	"\x10offset_from_unix\x18\x04 \x03(\x03R\x0eoffsetFromUnix\x12%\n" +
+	"\x0eoffset_seconds\x18\x05 \x03(\x11R\roffsetSeconds\x12\x1e\n" +
+	"\vdo_not_send\x18\x06 \x01(\bR\tdoNotSend\x12\x1a\n" +
+	"\bcampaign\x18\a \x01(\tR\bcampaign\x12\x1d\n" +
+	"\n" +
+	"per_minute\x18\b \x01(\rR\tperMinute\x12\x16\n" +
+	"\x06places\x18\t \x03(\x11R\x06places\x12\x1d\n" +
+	"\n" +
+	"zone_asked\x18\n" +
+	" \x01(\bR\tzoneAsked\"7\n" +
 	"\tDefaulted\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\";\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"n\n" +
 	"\n" +
 	"Activation\x12\x12\n" +
 	"\x04loop\x18\x01 \x01(\tR\x04loop\x12\x19\n" +
-	"\bevent_id\x18\x02 \x01(\tR\aeventId\"\xd7\x02\n" +
+	"\bevent_id\x18\x02 \x01(\tR\aeventId\x121\n" +
+	"\x15event_time_unix_nanos\x18\x03 \x01(\x03R\x12eventTimeUnixNanos\"\xd7\x02\n" +
 	"\x06Reward\x12\x12\n" +
 	"\x04loop\x18\x01 \x01(\tR\x04loop\x12\x19\n" +
 	"\bevent_id\x18\x02 \x01(\tR\aeventId\x12\x1b\n" +
@@ -2303,7 +2458,7 @@ func file_nextbest_log_v1_record_proto_rawDescGZIP() []byte {
 	return file_nextbest_log_v1_record_proto_rawDescData
 }
 
-var file_nextbest_log_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_nextbest_log_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_nextbest_log_v1_record_proto_goTypes = []any{
 	(*Record)(nil),      // 0: nextbest.log.v1.Record
 	(*Admin)(nil),       // 1: nextbest.log.v1.Admin
@@ -2316,27 +2471,28 @@ var file_nextbest_log_v1_record_proto_goTypes = []any{
 	(*Contact)(nil),     // 8: nextbest.log.v1.Contact
 	(*Contacts)(nil),    // 9: nextbest.log.v1.Contacts
 	(*Decision)(nil),    // 10: nextbest.log.v1.Decision
-	(*Defaulted)(nil),   // 11: nextbest.log.v1.Defaulted
-	(*Activation)(nil),  // 12: nextbest.log.v1.Activation
-	(*Reward)(nil),      // 13: nextbest.log.v1.Reward
-	(*Attribution)(nil), // 14: nextbest.log.v1.Attribution
-	(*Track)(nil),       // 15: nextbest.log.v1.Track
-	(*LoopChange)(nil),  // 16: nextbest.log.v1.LoopChange
-	(*Promotion)(nil),   // 17: nextbest.log.v1.Promotion
-	(*Challenge)(nil),   // 18: nextbest.log.v1.Challenge
-	(*Cut)(nil),         // 19: nextbest.log.v1.Cut
-	(*Publish)(nil),     // 20: nextbest.log.v1.Publish
+	(*SendWindow)(nil),  // 11: nextbest.log.v1.SendWindow
+	(*Defaulted)(nil),   // 12: nextbest.log.v1.Defaulted
+	(*Activation)(nil),  // 13: nextbest.log.v1.Activation
+	(*Reward)(nil),      // 14: nextbest.log.v1.Reward
+	(*Attribution)(nil), // 15: nextbest.log.v1.Attribution
+	(*Track)(nil),       // 16: nextbest.log.v1.Track
+	(*LoopChange)(nil),  // 17: nextbest.log.v1.LoopChange
+	(*Promotion)(nil),   // 18: nextbest.log.v1.Promotion
+	(*Challenge)(nil),   // 19: nextbest.log.v1.Challenge
+	(*Cut)(nil),         // 20: nextbest.log.v1.Cut
+	(*Publish)(nil),     // 21: nextbest.log.v1.Publish
 }
 var file_nextbest_log_v1_record_proto_depIdxs = []int32{
 	10, // 0: nextbest.log.v1.Record.decision:type_name -> nextbest.log.v1.Decision
-	12, // 1: nextbest.log.v1.Record.activation:type_name -> nextbest.log.v1.Activation
-	13, // 2: nextbest.log.v1.Record.reward:type_name -> nextbest.log.v1.Reward
-	16, // 3: nextbest.log.v1.Record.loop_change:type_name -> nextbest.log.v1.LoopChange
-	19, // 4: nextbest.log.v1.Record.cut:type_name -> nextbest.log.v1.Cut
-	20, // 5: nextbest.log.v1.Record.publish:type_name -> nextbest.log.v1.Publish
-	18, // 6: nextbest.log.v1.Record.challenge:type_name -> nextbest.log.v1.Challenge
+	13, // 1: nextbest.log.v1.Record.activation:type_name -> nextbest.log.v1.Activation
+	14, // 2: nextbest.log.v1.Record.reward:type_name -> nextbest.log.v1.Reward
+	17, // 3: nextbest.log.v1.Record.loop_change:type_name -> nextbest.log.v1.LoopChange
+	20, // 4: nextbest.log.v1.Record.cut:type_name -> nextbest.log.v1.Cut
+	21, // 5: nextbest.log.v1.Record.publish:type_name -> nextbest.log.v1.Publish
+	19, // 6: nextbest.log.v1.Record.challenge:type_name -> nextbest.log.v1.Challenge
 	1,  // 7: nextbest.log.v1.Record.admin:type_name -> nextbest.log.v1.Admin
-	15, // 8: nextbest.log.v1.Record.track:type_name -> nextbest.log.v1.Track
+	16, // 8: nextbest.log.v1.Record.track:type_name -> nextbest.log.v1.Track
 	3,  // 9: nextbest.log.v1.Feature.numbers:type_name -> nextbest.log.v1.Numbers
 	4,  // 10: nextbest.log.v1.Feature.texts:type_name -> nextbest.log.v1.Texts
 	2,  // 11: nextbest.log.v1.Action.features:type_name -> nextbest.log.v1.Feature
@@ -2344,17 +2500,18 @@ var file_nextbest_log_v1_record_proto_depIdxs = []int32{
 	8,  // 13: nextbest.log.v1.Contacts.recent:type_name -> nextbest.log.v1.Contact
 	2,  // 14: nextbest.log.v1.Decision.context:type_name -> nextbest.log.v1.Feature
 	2,  // 15: nextbest.log.v1.Decision.user_features:type_name -> nextbest.log.v1.Feature
-	11, // 16: nextbest.log.v1.Decision.defaulted:type_name -> nextbest.log.v1.Defaulted
+	12, // 16: nextbest.log.v1.Decision.defaulted:type_name -> nextbest.log.v1.Defaulted
 	5,  // 17: nextbest.log.v1.Decision.actions:type_name -> nextbest.log.v1.Action
 	7,  // 18: nextbest.log.v1.Decision.slots:type_name -> nextbest.log.v1.Slot
 	9,  // 19: nextbest.log.v1.Decision.contacts:type_name -> nextbest.log.v1.Contacts
-	14, // 20: nextbest.log.v1.Reward.attribution:type_name -> nextbest.log.v1.Attribution
-	17, // 21: nextbest.log.v1.LoopChange.promotion:type_name -> nextbest.log.v1.Promotion
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	11, // 20: nextbest.log.v1.Decision.send:type_name -> nextbest.log.v1.SendWindow
+	15, // 21: nextbest.log.v1.Reward.attribution:type_name -> nextbest.log.v1.Attribution
+	18, // 22: nextbest.log.v1.LoopChange.promotion:type_name -> nextbest.log.v1.Promotion
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_nextbest_log_v1_record_proto_init() }
@@ -2386,7 +2543,7 @@ func file_nextbest_log_v1_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nextbest_log_v1_record_proto_rawDesc), len(file_nextbest_log_v1_record_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
