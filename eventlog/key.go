@@ -181,3 +181,52 @@ func hasField(b []byte, number protowire.Number) bool {
 	}
 	return false
 }
+
+// Field numbers on the way to a decision's user and time, and to what came without an event id.
+const (
+	fieldTime        = 1  // of logv1.Record
+	fieldUser        = 3  // of logv1.Decision
+	fieldAttribution = 11 // of logv1.Reward
+	fieldTrack       = 12 // of logv1.Record
+)
+
+// UserDecision is who a decision was made for.
+type UserDecision struct {
+	Loop, User    []byte
+	TimeUnixNanos int64
+}
+
+// UserDecisionIn returns who a decision's bytes are about, and false for other records. The results are parts of b. It
+// decodes no more than it must: the whole log is gone through at a start.
+func UserDecisionIn(b []byte) (UserDecision, bool) {
+	body, ok := bytesField(b, fieldDecision)
+	if !ok {
+		return UserDecision{}, false
+	}
+	d := UserDecision{TimeUnixNanos: timeIn(b)}
+	d.Loop, _ = bytesField(body, 1) // Fields 1 to 3 are written first.
+	d.User, _ = bytesField(body, fieldUser)
+	return d, true
+}
+
+func timeIn(b []byte) int64 {
+	n, t, w := protowire.ConsumeTag(b)
+	if w < 0 || n != fieldTime || t != protowire.VarintType {
+		return 0
+	}
+	v, w := protowire.ConsumeVarint(b[w:])
+	if w < 0 {
+		return 0
+	}
+	return int64(v)
+}
+
+// Tracked reports whether a record's bytes are of a report that came without an event id: a reward that was attributed,
+// or one that could not be.
+func Tracked(b []byte) bool {
+	if reward, ok := bytesField(b, fieldReward); ok {
+		return hasField(reward, fieldAttribution)
+	}
+	_, ok := bytesField(b, fieldTrack)
+	return ok
+}

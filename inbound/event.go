@@ -99,12 +99,6 @@ type Sink interface {
 	Report(ctx context.Context, e Event) (Outcome, error)
 }
 
-// Tracker finds the decision of an event that comes without its id, by user, action, channel and time. It keeps the promises
-// of Sink.
-type Tracker interface {
-	Track(ctx context.Context, e Event) (Outcome, error)
-}
-
 // RefusedError says why an event can never be taken.
 type RefusedError struct {
 	Reason string // for the sender's operator: it names no one

@@ -25,7 +25,7 @@ import (
 // Files of another version are not read: the log is folded instead. The same log gives the same bytes.
 const (
 	checkpointMagic   = "nbckpt\r\n"
-	checkpointVersion = 4
+	checkpointVersion = 5
 	checkpointSuffix  = ".ckpt"
 	checkpointsKept   = 2
 	headerBytes       = len(checkpointMagic) + 4 + sha256.Size

@@ -22,6 +22,7 @@ type claim struct {
 	slot     string
 	value    float64
 	at       int64 // when it happened, by the caller's clock, else its receipt
+	origin   origin
 }
 
 func newClaim(pos eventlog.Position, received int64, r *logv1.Reward) claim {
@@ -29,7 +30,10 @@ func newClaim(pos eventlog.Position, received int64, r *logv1.Reward) claim {
 	if at == 0 {
 		at = received
 	}
-	return claim{pos, r.GetRewardId(), r.GetMetric(), r.GetSlotId(), r.GetValue(), at}
+	return claim{
+		position: pos, id: r.GetRewardId(), metric: r.GetMetric(), slot: r.GetSlotId(), value: r.GetValue(), at: at,
+		origin: origin{agent: r.GetUserAgent(), ip: r.GetIp(), machine: r.GetMachine()},
+	}
 }
 
 // reward is an accepted claim.
@@ -131,4 +135,20 @@ func (s *RewardSpec) aggregate(rewards []reward, slot, metric uint16) (value flo
 		value /= float64(n)
 	}
 	return value, n > 0
+}
+
+// Takes returns the name under which a report of a metric is logged, and false where the loop does not have the metric or
+// does not take the value. Without a name it is the loop's own, where the loop has but one.
+func (s *RewardSpec) Takes(metric string, value float64) (string, bool) {
+	if _, bad := s.check(value); bad {
+		return "", false
+	}
+	if metric == "" && len(s.Metrics) == 1 {
+		return s.Metrics[0].Name, true
+	}
+	if metric == "" {
+		return "", len(s.Metrics) == 0
+	}
+	_, ok := s.metric(metric)
+	return metric, ok
 }

@@ -35,6 +35,8 @@ type RewardSpec struct {
 	Aggregation Aggregation
 	Metrics     []Metric // by name; the reward is their weighted sum. Empty: the one unnamed metric with weight 1
 	Min, Max    float64  // of a reported value; -Inf and +Inf when the loop does not bound it
+	Machine     []MachineRule
+	Address     AddressKept // what is stored of reports' addresses; changes nothing that is in the log
 	Model       RewardModel
 }
 

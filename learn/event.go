@@ -20,8 +20,15 @@ type event struct {
 	counted   bool // it is in the model's provisional sums
 	slots     []slot
 	rewards   []reward // in canonical order
+	machines  []reward // what machines did, in the order of the log: never learned from, kept to know it when it comes again
 	send      *send    // of a decision on a send time; else nil
 }
+
+// maxMachines bounds how many reports of machines an event remembers. One beyond that is a machine's each time it comes.
+const maxMachines = 64
+
+// sent returns the log time from which a machine's haste is measured.
+func (e *event) sent() int64 { return e.happens() }
 
 // slot is one filled place of an event.
 type slot struct {
@@ -70,12 +77,30 @@ func (e *event) accept(spec *RewardSpec, now int64, c claim) Outcome {
 	if outcome, known := e.again(r); known {
 		return outcome
 	}
+	if spec.machine(metric, time.Duration(since(e.sent(), c.at)), c.origin) {
+		if len(e.machines) < maxMachines {
+			e.machines = append(e.machines, r)
+		}
+		return Machine
+	}
 	if len(e.rewards) == MaxRewardsPerEvent {
 		return TooMany
 	}
 	i, _ := slices.BinarySearchFunc(e.rewards, r, canonically)
 	e.rewards = slices.Insert(e.rewards, i, r)
 	return e.standing()
+}
+
+// since returns at minus from, the least or the largest number there is where that overflows.
+func since(from, at int64) int64 {
+	d := at - from
+	switch {
+	case at >= from && d < 0:
+		return math.MaxInt64
+	case at < from && d > 0:
+		return math.MinInt64
+	}
+	return d
 }
 
 // slot returns the index of the named slot; without a name it is the first.
@@ -91,15 +116,16 @@ func (e *event) slot(id string) (uint16, bool) {
 	return 0, false
 }
 
-// again compares r with an accepted reward of the same id; the time is not compared, as a caller that sends a reward
-// again may not know it to the nanosecond.
+// again compares r with an earlier reward of the same id, a machine's too: without the caller's time it would be later
+// than it was each time that it is sent again. The time is not compared, as a caller that sends a reward again may not
+// know it to the nanosecond.
 func (e *event) again(r reward) (Outcome, bool) {
-	for i := range e.rewards {
-		old := &e.rewards[i]
-		if old.id != r.id {
+	for _, known := range [...][]reward{e.rewards, e.machines} {
+		i := slices.IndexFunc(known, func(old reward) bool { return old.id == r.id })
+		if i < 0 {
 			continue
 		}
-		if old.slot == r.slot && old.metric == r.metric && old.value == r.value {
+		if old := known[i]; old.slot == r.slot && old.metric == r.metric && old.value == r.value {
 			return Duplicate, true
 		}
 		return Conflict, true

@@ -30,7 +30,8 @@ type file struct {
 	Default     float64
 	Aggregation Aggregation
 	Metrics     []Metric
-	Low, High   float64 // 0 and 0: no bounds
+	Low, High   float64       // 0 and 0: no bounds
+	Haste       time.Duration // 0: no rule about machines
 	Mode        decision.LearningMode
 	Actions     string // names
 	Prices      []any  // of the actions: numbers, texts, lists of numbers or nil
@@ -78,6 +79,9 @@ func compileFile(path string, b []byte) (*Definition, error) {
 			Min: f.Low, Max: f.High, Model: f.Model,
 		},
 		NewEstimator: func() model.Estimator { return testEstimator(f.Estimator) },
+	}
+	if f.Haste > 0 {
+		d.Reward.Machine = []MachineRule{{Within: f.Haste}}
 	}
 	if f.Low == 0 && f.High == 0 {
 		d.Reward.Min, d.Reward.Max = math.Inf(-1), math.Inf(1)

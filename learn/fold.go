@@ -62,7 +62,8 @@ func (f *fold) apply(pos eventlog.Position, payload []byte) (effect, error) {
 			return effect{}, fmt.Errorf("fold the log again for loop %q at %d: %w", c.GetLoop(), pos, err)
 		}
 		fx.record = &r
-	} else if r.GetAdmin() == nil { // What operators do beside loop files changes no model.
+	} else if r.GetAdmin() == nil && r.GetTrack() == nil {
+		// What operators do beside loop files, and what no decision has, changes no model.
 		fx = f.record(pos, &r)
 		fx.record = &r
 	}

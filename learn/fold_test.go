@@ -48,6 +48,7 @@ func drawFile(t *rapid.T) file {
 		f.Metrics = []Metric{{"m", 1}, {"n", 0.3}}
 	}
 	f.Low, f.High = -10, 10
+	f.Haste = rapid.SampledFrom([]time.Duration{0, 0, time.Second}).Draw(t, "haste")
 	f.Model = RewardModel(rapid.IntRange(0, int(Cascade)).Draw(t, "reward model"))
 	f.Position = rapid.Bool().Draw(t, "position")
 	f.Estimator = rapid.SampledFrom([]string{"", "arms"}).Draw(t, "estimator")
@@ -81,6 +82,15 @@ func drawRecord(t *rapid.T, now *int64) *logv1.Record {
 		}
 		if odd("odd value") {
 			r.Value = rapid.SampledFrom([]float64{1e-300, math.NaN(), math.Inf(1), math.Inf(-1), 11, -11}).Draw(t, "bad value")
+		}
+		if odd("now") {
+			r.EventTimeUnixNanos = 0
+		}
+		if odd("later") {
+			r.EventTimeUnixNanos = *now + 2*second
+		}
+		if odd("machine") {
+			r.Machine = true
 		}
 		if odd("odd slot") {
 			r.SlotId = "s9"

@@ -19,12 +19,13 @@ const (
 	OutOfRange                        // outside the loop's range of values
 	NotFinite                         // NaN or infinite
 	TooMany                           // beyond MaxRewardsPerEvent
+	Machine                           // a machine did it, by the loop's rules or the sender's word: nobody opened or clicked
 	outcomes                          // their number
 )
 
 var outcomeNames = [outcomes]string{
 	"joined", "duplicate", "conflict", "late", "early", "orphan", "awaiting_activation", "not_activated", "not_learned",
-	"unknown_slot", "unknown_metric", "out_of_range", "not_finite", "too_many",
+	"unknown_slot", "unknown_metric", "out_of_range", "not_finite", "too_many", "machine",
 }
 
 // String returns the outcome as the API and the counters name it.

@@ -55,7 +55,7 @@ func activated(at time.Time, eventID string, sent time.Time) *logv1.Record {
 
 func atTime(t time.Time, body any) *logv1.Record { return at(t.UnixNano(), "news", body) }
 
-func opened(at time.Time, eventID, rewardID string) *logv1.Record {
+func openedAt(at time.Time, eventID, rewardID string) *logv1.Record {
 	return atTime(at, &logv1.Reward{EventId: eventID, RewardId: rewardID, Value: 1})
 }
 
@@ -76,7 +76,7 @@ func foldedSends(t testing.TB, records ...*logv1.Record) []byte {
 // What is learned from is when it was sent, whoever moved it and in whatever order the log has it.
 func TestTheExecutedTimeIsLearned(t *testing.T) {
 	sent := sunday.Add(26 * time.Hour) // after the clocks were put back
-	open := opened(sent.Add(10*time.Second), "e", "r")
+	open := openedAt(sent.Add(10*time.Second), "e", "r")
 	asPlanned := foldedSends(t, planned(sunday, "e", "ann", 26, false), open)
 	for name, records := range map[string][]*logv1.Record{
 		"activated later":                  {planned(sunday, "e", "ann", 3, false), activated(sent.Add(time.Second), "e", sent), open},
@@ -94,7 +94,7 @@ func TestTheExecutedTimeIsLearned(t *testing.T) {
 		"never activated":            {planned(sunday, "e", "ann", 26, true), open},
 		"activated after its end":    {planned(sunday, "e", "ann", 3, false), activated(sunday.Add(52*time.Hour), "e", sent), open},
 		"not sent":                   {planned(sunday, "e", "ann", -1, false)},
-		"an open after the window":   {planned(sunday, "e", "ann", 26, false), opened(sent.Add(48*time.Hour+time.Second), "e", "r")},
+		"an open after the window":   {planned(sunday, "e", "ann", 26, false), openedAt(sent.Add(48*time.Hour+time.Second), "e", "r")},
 		"to somebody else":           {planned(sunday, "e", "bob", 26, false), open},
 		"to nobody that is known":    {planned(sunday, "e", "", 26, false), open},
 		"not opened, as was default": {planned(sunday, "e", "ann", 26, false)},
@@ -115,12 +115,12 @@ func TestRewardWindowsBeginAtTheSend(t *testing.T) {
 		return all
 	}
 	sent := sunday.Add(30 * time.Hour)
-	j := must(Join(&spec, entries(planned(sunday, "e", "ann", 30, false), opened(sent.Add(47*time.Hour), "e", "r")), sent.Add(48*time.Hour)))
+	j := must(Join(&spec, entries(planned(sunday, "e", "ann", 30, false), openedAt(sent.Add(47*time.Hour), "e", "r")), sent.Add(48*time.Hour)))
 	if j.State != Open || j.Rewards[0].Outcome != Joined || !j.Sent.Equal(sent) || !j.Closes.Equal(sent.Add(48*time.Hour)) {
 		t.Errorf("%+v", j)
 	}
 	moved := sent.Add(-5 * time.Hour)
-	j = must(Join(&spec, entries(planned(sunday, "e", "ann", 30, false), activated(moved, "e", moved), opened(moved.Add(49*time.Hour), "e", "r")), moved.Add(49*time.Hour)))
+	j = must(Join(&spec, entries(planned(sunday, "e", "ann", 30, false), activated(moved, "e", moved), openedAt(moved.Add(49*time.Hour), "e", "r")), moved.Add(49*time.Hour)))
 	if j.State != Closed || j.Rewards[0].Outcome != Late || !j.Sent.Equal(moved) {
 		t.Errorf("%+v", j)
 	}
@@ -142,7 +142,7 @@ func TestSendsInAnyOrder(tb *testing.T) {
 				reports, due = append(reports, activated(sent, id, sent.Add(time.Minute))), append(due, sent.Add(2*time.Minute))
 			}
 			for k := range rapid.IntRange(0, 3).Draw(t, "opens") {
-				reports, due = append(reports, opened(sent, id, fmt.Sprint("r", k%2))), append(due, sent.Add(2*time.Minute))
+				reports, due = append(reports, openedAt(sent, id, fmt.Sprint("r", k%2))), append(due, sent.Add(2*time.Minute))
 			}
 		}
 		// All reports come at one moment that is in every window: right after the decisions.

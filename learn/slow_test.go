@@ -2,6 +2,7 @@ package learn
 
 import (
 	"math"
+	"slices"
 
 	"github.com/nextbest/nextbest/eventlog"
 	logv1 "github.com/nextbest/nextbest/proto/gen/nextbest/log/v1"
@@ -27,6 +28,7 @@ type slowEvent struct {
 	closed    bool
 	closedAt  int64
 	rewards   []slowReward
+	machines  []slowReward
 }
 
 type slowReward struct {
@@ -146,7 +148,7 @@ func (s *slow) reward(e *slowEvent, w slowReward) {
 	case w.r.Value < s.spec.Min || w.r.Value > s.spec.Max:
 		s.outcomes[w.pos] = OutOfRange
 	default:
-		for _, old := range e.rewards {
+		for _, old := range slices.Concat(e.rewards, e.machines) {
 			if old.r.RewardId != w.r.RewardId {
 				continue
 			}
@@ -158,8 +160,21 @@ func (s *slow) reward(e *slowEvent, w slowReward) {
 			}
 			return
 		}
+		if s.hasty(e, w) {
+			s.outcomes[w.pos] = Machine
+			e.machines = append(e.machines, w)
+			return
+		}
 		e.rewards = append(e.rewards, w)
 	}
+}
+
+func (s *slow) hasty(e *slowEvent, w slowReward) bool {
+	happened := w.at
+	if w.r.EventTimeUnixNanos != 0 {
+		happened = w.r.EventTimeUnixNanos
+	}
+	return w.r.Machine || len(s.spec.Machine) > 0 && happened <= e.opened+int64(s.spec.Machine[0].Within)
 }
 
 func (s *slow) slot(e *slowEvent, id string) int {

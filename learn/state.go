@@ -182,9 +182,15 @@ func (e *event) encode(to *encoder) {
 		to.bytes(e.slots[i].example)
 		to.float(e.slots[i].counted)
 	}
-	to.uvarint(uint64(len(e.rewards)))
-	for i := range e.rewards {
-		r := &e.rewards[i]
+	encodeRewards(to, e.rewards)
+	encodeRewards(to, e.machines)
+	e.send.encode(to)
+}
+
+func encodeRewards(to *encoder, rewards []reward) {
+	to.uvarint(uint64(len(rewards)))
+	for i := range rewards {
+		r := &rewards[i]
 		to.uvarint(uint64(r.position))
 		to.string(r.id)
 		to.float(r.value)
@@ -192,7 +198,6 @@ func (e *event) encode(to *encoder) {
 		to.uvarint(uint64(r.slot))
 		to.uvarint(uint64(r.metric))
 	}
-	e.send.encode(to)
 }
 
 func decodeEvent(d *decoder) *event {
@@ -201,14 +206,19 @@ func decodeEvent(d *decoder) *event {
 	for range d.count(10) {
 		v.slots = append(v.slots, slot{d.string(), slices.Clone(d.bytes()), d.float()})
 	}
+	v.rewards, v.machines = decodeRewards(d), decodeRewards(d)
+	v.send = decodeSend(d)
+	return v
+}
+
+func decodeRewards(d *decoder) (rewards []reward) {
 	for range d.count(13) {
-		v.rewards = append(v.rewards, reward{
+		rewards = append(rewards, reward{
 			position: eventlog.Position(d.uvarint()), id: d.string(), value: d.float(), at: d.varint(),
 			slot: d.uint16(), metric: d.uint16(),
 		})
 	}
-	v.send = decodeSend(d)
-	return v
+	return rewards
 }
 
 func (d *decoder) uint16() uint16 {
@@ -237,6 +247,9 @@ func (w *waiting) encode(e *encoder) {
 			e.string(c.slot)
 			e.float(c.value)
 			e.varint(c.at)
+			e.string(c.origin.agent)
+			e.string(c.origin.ip)
+			e.flags(c.origin.machine)
 		}
 	}
 }
@@ -244,11 +257,13 @@ func (w *waiting) encode(e *encoder) {
 func (w *waiting) decode(d *decoder) {
 	for range d.count(5) {
 		h := &held{id: d.string(), since: d.varint(), activated: int(d.uvarint()), shown: d.varint()}
-		for range d.count(13) {
-			h.claims = append(h.claims, claim{
+		for range d.count(16) {
+			c := claim{
 				position: eventlog.Position(d.uvarint()), id: d.string(), metric: d.string(), slot: d.string(),
-				value: d.float(), at: d.varint(),
-			})
+				value: d.float(), at: d.varint(), origin: origin{agent: d.string(), ip: d.string()},
+			}
+			d.flags(&c.origin.machine)
+			h.claims = append(h.claims, c)
 		}
 		w.byID[h.id] = h
 		w.queue.push(h)

@@ -271,7 +271,9 @@ func (c *compiler) reward(n *node) learn.RewardSpec {
 		Metrics:     c.metrics(n.key("metrics")),
 		Min:         math.Inf(-1),
 		Max:         math.Inf(1),
+		Address:     learn.AddressKept(n.key("ip").index(addressWords)),
 	}
+	r.Machine = c.machineRules(n.key("machine"), &r)
 	if bounds := n.key("range"); len(bounds.items) == 2 {
 		r.Min, r.Max = bounds.items[0].number, bounds.items[1].number
 		c.bounded(n, &r)

@@ -260,6 +260,14 @@ func TestLearningKey(t *testing.T) {
 		{"metrics: {order: 5, click: 0.5}", "metrics: {order: 5, clock: 0.5}", true},
 		{"  metrics: {order: 5, click: 0.5}\n", "", true},
 
+		{"aggregation: last", "aggregation: last\n  machine: [{within: 2s}]", true},
+		{"aggregation: last", "aggregation: last\n  machine: [{within: 3s}]", true},
+		{"aggregation: last", "aggregation: last\n  machine: [{within: 2s, metrics: [click]}]", true},
+		{"aggregation: last", "aggregation: last\n  machine: [{within: 2s, known: true}]", true},
+		{"aggregation: last", "aggregation: last\n  machine: [{user_agents: [x]}]", true},
+		{"aggregation: last", "aggregation: last\n  machine: [{networks: [192.0.2.0/24]}]", true},
+
+		{"aggregation: last", "aggregation: last\n  ip: drop", false},
 		{"metrics: {order: 5, click: 0.5}", "metrics: {click: 0.5, order: 5}", false},
 		{"all that there is", "other words", false},
 		{"salt: pepper", "salt: sugar", false},

@@ -134,7 +134,8 @@ var beyondSchema = []string{
 	"reserved names", "a window too long", "a window far too long", "a range upside down", "a range of nothing",
 	"a default outside of the range", "the default's default outside of the range", "metrics that weigh nothing", "a long id",
 	"numbers that readers disagree about", "numbers that are not finite", "numbers beyond numbers", "a directive",
-	"promotion: a metric that is not declared", "slots: a name that the slot's id has", "slots: of a send time",
+	"promotion: a metric that is not declared", "networks without addresses",
+	"slots: a name that the slot's id has", "slots: of a send time",
 }
 
 func TestSchemaRefusesWhatIsWrong(t *testing.T) {

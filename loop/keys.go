@@ -17,7 +17,10 @@ const (
 	maxActionText = 1 << 14 // bytes
 	maxList       = features.MaxVector
 	maxMetrics    = 32
-	day           = 24 * time.Hour
+
+	maxMachineRules = 64
+	maxPatterns     = 256
+	day             = 24 * time.Hour
 )
 
 // Version is the version of the loop file's format that this program reads.
@@ -42,13 +45,14 @@ const (
 	lowerIsBetter = "lower"
 )
 
-// The words for features.Type, features.Undeclared, learn.Aggregation, decision.LearningMode, decision.Durability,
+// The words for features.Type, features.Undeclared, learn.Aggregation, learn.AddressKept, decision.LearningMode, decision.Durability,
 // decision.OnFeaturesFailure, decision.OnLogFailure and decision.OnNoAction, each in the order of its constants.
 var (
 	typeWords         = []string{"number", "category", "boolean", vector, "tags"}
 	undeclaredWords   = []string{"infer", "ignore", "reject"}
 	policyWords       = []string{squareCB, thompson, ucb, softmax, bagging, epsilonGreedy, uniform}
 	aggregationWords  = []string{"earliest", "first", "sum", "mean", "min", "max", "last"}
+	addressWords      = []string{"network", "drop", "full"}
 	modeWords         = []string{"online", "apprentice", "logging_only"}
 	durabilityWords   = []string{"process", "fsync"}
 	fallbackWords     = []string{"defaults", "baseline"}
@@ -223,6 +227,12 @@ var rewardShape = shape{kind: objectKind, keys: []key{
 	{name: "metrics", shape: shape{kind: mapKind, typed: "weights by metric name", elem: &anyNumber, least: 1, most: maxMetrics, keyBytes: 64},
 		doc:    "Named values that callers report, and what each weighs: the reward is their weighted sum. Other metrics are refused.",
 		reason: "None: there is one reward, and it has no name."},
+	{name: "machine", shape: shape{kind: listKind, typed: "list of rules", elem: &machineShape, least: 1, most: maxMachineRules},
+		doc:    "When a report is a machine's: a mail client's proxy that fetched the images, a security gateway that followed the links. Such reports are kept and counted (`machine`), and never learned from. A report is a machine's where any of the rules applies, and where the sender says so itself (`machine: true` in the call). The page rewards.md says how to choose.",
+		reason: "None: on a website a fast click is a fast click."},
+	{name: "ip", shape: words(addressWords), fallback: "network",
+		doc:    "What is stored of the address that a report came from: `network`: its /24 (IPv4) or /48 (IPv6). `drop`: nothing. `full`: all of it.",
+		reason: "Gateways are known by their networks. A whole address is about a person, and nothing else here needs it."},
 }}
 
 var durabilityShape = shape{kind: objectKind, keys: []key{

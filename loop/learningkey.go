@@ -16,7 +16,7 @@ import (
 //   - the declared features with their types, lengths and defaults, and what becomes of undeclared ones: they say how a
 //     logged decision is encoded (defaults are put in when learning, since the log holds what was there);
 //   - whether slots are seen with their position, and which of them are learned from;
-//   - the reward: window, default, aggregation, metrics and range say what an event is worth.
+//   - the reward: window, default, aggregation, metrics, range and what machines do say what an event is worth.
 //
 // Left out, because a record of the log already holds their effect: policy (but for the estimator that it asks for), floor and salt (the probabilities), the
 // learning mode (whether the decision is learned from), freshness (a stale value was logged as missing), durability and
@@ -77,6 +77,38 @@ func appendReward(b []byte, r *learn.RewardSpec) []byte {
 	for _, m := range r.Metrics {
 		b = appendText(b, m.Name)
 		b = appendNumber(b, m.Weight)
+	}
+	return appendMachine(b, r.Machine)
+}
+
+// appendMachine adds nothing where there are no rules, as before there were any.
+func appendMachine(b []byte, rules []learn.MachineRule) []byte {
+	for i := range rules {
+		r := &rules[i]
+		b = appendText(b, "machine")
+		b = appendTexts(b, r.Metrics)
+		b = binary.AppendVarint(b, int64(r.Within))
+		b = binary.AppendUvarint(b, uint64(len(r.Agents)))
+		for _, p := range r.Agents {
+			b = appendText(b, p.String())
+		}
+		known := ""
+		if r.Known {
+			known = learn.KnownAgentsVersion
+		}
+		b = appendText(b, known)
+		b = binary.AppendUvarint(b, uint64(len(r.Networks)))
+		for _, p := range r.Networks {
+			b = appendText(b, p.String())
+		}
+	}
+	return b
+}
+
+func appendTexts(b []byte, ss []string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(ss)))
+	for _, s := range ss {
+		b = appendText(b, s)
 	}
 	return b
 }

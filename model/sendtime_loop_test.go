@@ -98,7 +98,7 @@ func TestSendTimeLoopEstimates(t *testing.T) {
 		t.Errorf("19:00 %v, not at all %v, 4:00 %v", got[19].Mean, got[24].Mean, got[4].Mean)
 	}
 	none := p.Estimate(nil, nil, candidates[24:])
-	if len(none) != 1 || none[0] != got[24] {
+	if len(none) != 1 || none[0].Mean != got[24].Mean {
 		t.Errorf("alone: %v", none)
 	}
 }

@@ -86,10 +86,11 @@ type Deps struct {
 	Catalogue    Catalogue
 	// Challengers may be nil: then no loop has any.
 	Challengers Challengers
+	// Tracker may be nil: then reports need an event id.
+	Tracker Tracker
 
-	// Webhooks may be nil: then there are none. Tracker may be: then what comes without an event id belongs to no decision.
+	// Webhooks may be nil: then there are none.
 	Webhooks *inbound.Sources
-	Tracker  inbound.Tracker
 
 	Logger *slog.Logger
 	Now    func() time.Time

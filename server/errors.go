@@ -17,6 +17,7 @@ import (
 	"github.com/nextbest/nextbest/evaluate/jobs"
 	"github.com/nextbest/nextbest/eventlog"
 	"github.com/nextbest/nextbest/kill"
+	"github.com/nextbest/nextbest/track"
 )
 
 // errorDomain is the domain of every ErrorInfo of ours.
@@ -78,6 +79,7 @@ func late(ctx context.Context, err error) error {
 func classify(err error) *failure {
 	var f *failure
 	var input *decision.InputError
+	var tracked *track.ConflictError
 	if r := challengerReason(err); r != "" {
 		return &failure{reason: r, detail: err.Error(), cause: err}
 	}
@@ -95,6 +97,8 @@ func classify(err error) *failure {
 		return &failure{reason: UnknownLoop, detail: err.Error(), cause: err}
 	case errors.Is(err, decision.ErrNotFound):
 		return &failure{reason: UnknownEvent, detail: err.Error(), cause: err}
+	case errors.As(err, &tracked):
+		return &failure{reason: TrackConflict, detail: tracked.Error(), cause: err}
 	case errors.Is(err, decision.ErrEventConflict):
 		return &failure{reason: EventConflict, detail: err.Error(), cause: err}
 	case errors.Is(err, catalogue.ErrUnknownAction):

@@ -57,6 +57,9 @@ func rewardsOf(history []eventlog.Entry, outcomes []learn.RewardOutcome) []*next
 			Metric:   reward.GetMetric(),
 			SlotId:   reward.GetSlotId(),
 			Received: timestampOf(time.Unix(0, entry.Record.GetTimeUnixNanos())),
+
+			UserAgent: reward.GetUserAgent(), Ip: reward.GetIp(), Machine: reward.GetMachine(),
+			TrackId: reward.GetAttribution().GetTrackId(),
 		}
 		if at := reward.GetEventTimeUnixNanos(); at != 0 {
 			m.Time = timestampOf(time.Unix(0, at))

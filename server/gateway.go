@@ -51,6 +51,7 @@ func newGateway(conn grpc.ClientConnInterface, refused func(http.ResponseWriter,
 		nextbestv1.RegisterFeatureServiceHandlerClient(ctx, mux, nextbestv1.NewFeatureServiceClient(conn)),
 		nextbestv1.RegisterEvaluationServiceHandlerClient(ctx, mux, nextbestv1.NewEvaluationServiceClient(conn)),
 		nextbestv1.RegisterChallengerServiceHandlerClient(ctx, mux, nextbestv1.NewChallengerServiceClient(conn)),
+		nextbestv1.RegisterTrackServiceHandlerClient(ctx, mux, nextbestv1.NewTrackServiceClient(conn)),
 		nextbestv1.RegisterAdminServiceHandlerClient(ctx, mux, nextbestv1.NewAdminServiceClient(conn)),
 		nextbestv1.RegisterCatalogServiceHandlerClient(ctx, mux, nextbestv1.NewCatalogServiceClient(conn)),
 	)

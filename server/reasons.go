@@ -23,6 +23,7 @@ const (
 	UnknownEvent         Reason = "UNKNOWN_EVENT"
 	UnknownEvaluation    Reason = "UNKNOWN_EVALUATION"
 	EventConflict        Reason = "EVENT_CONFLICT" // the event id was used for another request
+	TrackConflict        Reason = "TRACK_CONFLICT" // the track id was used for another report
 	NoAction             Reason = "NO_ACTION"      // no action is permitted, and the loop wants an error then
 	NotKilled            Reason = "NOT_KILLED"     // it is not switched off by an operator
 	NoCatalogue          Reason = "NO_CATALOGUE"   // the loop's actions are none of the catalogue's
@@ -81,6 +82,8 @@ func (r Reason) meaning() meaning {
 		return meaning{codes.NotFound, http.StatusNotFound, "There is no such evaluation.", 0}
 	case EventConflict:
 		return meaning{codes.AlreadyExists, http.StatusConflict, "The event id was used for another request.", 0}
+	case TrackConflict:
+		return meaning{codes.AlreadyExists, http.StatusConflict, "The track id was used for another report.", 0}
 	case NoAction:
 		return meaning{codes.FailedPrecondition, http.StatusConflict, "No action is permitted.", 0}
 	case NotKilled:

@@ -40,6 +40,9 @@ func apiServices(deps Deps) ([]service, error) {
 	nextbestv1.RegisterFeatureServiceServer(r, &featureService{deps: deps})
 	nextbestv1.RegisterEvaluationServiceServer(r, &evaluationService{deps: deps})
 	nextbestv1.RegisterChallengerServiceServer(r, &challengerService{deps: deps})
+	if deps.Tracker != nil {
+		nextbestv1.RegisterTrackServiceServer(r, &trackService{deps: deps})
+	}
 	if deps.Audit != nil {
 		nextbestv1.RegisterAdminServiceServer(r, &adminService{deps: deps})
 		nextbestv1.RegisterCatalogServiceServer(r, &catalogService{deps: deps})

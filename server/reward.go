@@ -37,9 +37,13 @@ func rewardOf(m *nextbestv1.RewardRequest, spec *learn.RewardSpec, event *decisi
 	if err := checkServed(m.GetSlotId(), event); err != nil {
 		return nil, err
 	}
+	ip, err := addressOf(m.GetIp(), spec)
+	if err != nil {
+		return nil, err
+	}
 	return &logv1.Reward{
 		Loop: m.GetLoop(), EventId: m.GetEventId(), RewardId: m.GetRewardId(), Value: m.GetValue(), Metric: metric,
-		SlotId: m.GetSlotId(), EventTimeUnixNanos: at,
+		SlotId: m.GetSlotId(), EventTimeUnixNanos: at, UserAgent: m.GetUserAgent(), Ip: ip, Machine: m.GetMachine(),
 	}, nil
 }
 

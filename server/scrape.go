@@ -28,6 +28,7 @@ type scrape struct {
 	rewards, capped, openEvents, held, reloadOK metric.Int64ObservableGauge
 	snapshotNumber, snapshotEvents              metric.Int64ObservableGauge
 	challengers                                 challengerInstruments
+	track                                       trackInstruments
 	lagRecords                                  metric.Int64ObservableGauge
 	lagSeconds, snapshotAge, syncAge            metric.Float64ObservableGauge
 	logBytes, logSegments, logQueue, logBad     metric.Int64ObservableGauge
@@ -40,11 +41,13 @@ func (m *metrics) observe(deps Deps, limit *inFlight, ready func() bool) error {
 	s.makeLoops()
 	s.makeLog()
 	s.makeChallengers()
+	s.makeTrack()
 	if err := errors.Join(s.errs...); err != nil {
 		return err
 	}
-	_, err := m.meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+	_, err := m.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		s.collect(o, ready())
+		s.collectTrack(ctx, o)
 		return nil
 	}, s.made...)
 	return err

@@ -92,7 +92,7 @@ func (s *Server) newHTTP(conn grpc.ClientConnInterface, calls *itemCalls) (*http
 	handler.batches = &ndjson{
 		calls: calls, codec: newJSONCodec(), maxLine: s.config.MaxMessageBytes, readTimeout: s.config.ReadTimeout, writeTimeout: s.config.WriteTimeout, batches: s.batches, refuse: handler.refuse,
 	}
-	if handler.webhooks, err = newWebhooks(s.config, s.deps, s.metrics, newWebhookSink(conn, s.deps.Tracker)); err != nil {
+	if handler.webhooks, err = newWebhooks(s.config, s.deps, s.metrics, newWebhookSink(conn, s.deps.Tracker != nil)); err != nil {
 		return nil, fmt.Errorf("make the webhooks: %w", err)
 	}
 	handler.fixed = map[string]http.Handler{

@@ -271,7 +271,7 @@ func eachRecord(data string, from eventlog.Position, f func(eventlog.Position, *
 	}
 }
 
-var recordKinds = []string{"decision", "activation", "reward", "loop_change", "cut", "publish", "challenge"}
+var recordKinds = []string{"decision", "activation", "reward", "loop_change", "cut", "publish", "challenge", "track"}
 
 func kindAndLoop(r *logv1.Record) (kind, loop string) {
 	switch b := r.GetBody().(type) {
@@ -289,6 +289,8 @@ func kindAndLoop(r *logv1.Record) (kind, loop string) {
 		return "publish", b.Publish.GetLoop()
 	case *logv1.Record_Challenge:
 		return "challenge", b.Challenge.GetLoop()
+	case *logv1.Record_Track:
+		return "track", b.Track.GetLoop()
 	default:
 		return "unknown", ""
 	}

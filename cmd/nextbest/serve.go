@@ -23,6 +23,7 @@ import (
 	"github.com/nextbest/nextbest/learn"
 	"github.com/nextbest/nextbest/loop"
 	"github.com/nextbest/nextbest/server"
+	"github.com/nextbest/nextbest/track"
 )
 
 // serveOptions are the flags of `nextbest serve`.
@@ -34,6 +35,7 @@ type serveOptions struct {
 	server             server.Config
 	logJSON            bool
 	reviewShare        float64
+	trackMost          int
 }
 
 func serveCommand() *cobra.Command {
@@ -69,6 +71,7 @@ goes on serving. What was learned is kept.`,
 	f.IntVar(&o.server.MaxInFlight, "max-in-flight", o.server.MaxInFlight, "calls at once; more are refused at once")
 	f.BoolVar(&o.server.Reflection, "reflection", o.server.Reflection, "describe the API to gRPC clients")
 	f.Float64Var(&o.reviewShare, "review-share", 0, "share of served decisions that are drawn for people to look at, as in 0.001 (nextbest review --help)")
+	f.IntVar(&o.trackMost, "track-most", track.DefaultMost, "how many decisions are remembered by user, for reports without an event id; some 70 bytes each")
 	f.BoolVar(&o.logJSON, "log-json", false, "log as JSON")
 	f.Bool("json", false, "the same as --log-json")
 	o.server.OTLPEndpoint = os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -89,6 +92,9 @@ func (o *serveOptions) validate() error {
 	}
 	if !(o.reviewShare >= 0 && o.reviewShare <= 1) {
 		return fmt.Errorf("--review-share must be from 0 to 1, not %v", o.reviewShare)
+	}
+	if o.trackMost < 1 {
+		return fmt.Errorf("--track-most must be positive, not %d", o.trackMost)
 	}
 	return o.server.Validate()
 }
@@ -144,6 +150,14 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 	})
 	stopping.addClose("challengers", challengers.Close)
 
+	tracker, err := track.Start(ctx, track.Options{
+		Events: events, Loops: learner, Most: o.trackMost, Now: time.Now, NewID: newID, Logger: logger,
+	})
+	if err != nil {
+		return err
+	}
+	stopping.addClose("reports without an event id", tracker.Close)
+
 	evaluations := newEvaluations(o.data, logger)
 	stopping.addClose("evaluations", evaluations.Close)
 
@@ -160,7 +174,7 @@ func serve(ctx context.Context, o serveOptions, stdout, stderr io.Writer) error 
 		Decider: decider,
 		Loops:   learner, Events: events, Log: events.Log(), Features: store, Reloads: files, Evaluations: evaluations,
 		Challengers: challengers, Kills: guards.kills, Suppressions: guards.suppressions, Audit: guards.trail, Reviews: guards.reviews,
-		Catalogue: guards.catalogue, Webhooks: webhooks,
+		Catalogue: guards.catalogue, Webhooks: webhooks, Tracker: tracker,
 		Logger: logger,
 	})
 	if err != nil {

@@ -16,6 +16,7 @@ var rules = []rule{
 	{packages: "features", pure: true},
 	{packages: "experiment", pure: true},
 	{packages: "ope", pure: true},
+	{packages: "attribution", pure: true},
 	// An estimator reads what the encoder of package features wrote.
 	{packages: "model", ours: []string{"features"}, pure: true},
 
@@ -31,6 +32,8 @@ var rules = []rule{
 	{packages: "learn", ours: []string{"decision", "eventlog", "features", "model", "proto/gen/nextbest/log/v1"}},
 	// A loop file is compiled to what the others work with.
 	{packages: "loop", ours: []string{"decision", "features", "guardrail", "model", "experiment", "learn"}},
+	// It finds the decisions of reports in the log.
+	{packages: "track", ours: []string{"attribution", "decision", "eventlog", "learn", "proto/gen/nextbest/log/v1"}},
 	// It asks guardrails about cases and logged decisions.
 	{packages: "preflight", ours: []string{"decision", "features", "guardrail", "loop", "ope"}},
 	// It makes samples of the decision log.
@@ -60,7 +63,7 @@ var rules = []rule{
 	// Users' files and plans; what decides is asked over the API.
 	{packages: "batch"},
 	{packages: "server/...", ours: []string{"audit", "catalogue", "challenger", "decision", "evaluate/jobs", "evaluate/report", "eventlog/...",
-		"experiment", "features", "inbound", "kill", "learn", "loop", "model", "ope", "proto/...", "review", "server/..."}},
+		"experiment", "features", "inbound", "kill", "learn", "loop", "model", "ope", "proto/...", "review", "server/...", "track"}},
 	{packages: "proto/..."},
 	{packages: "loops"},
 	{packages: "cmd/...", ours: []string{"..."}},

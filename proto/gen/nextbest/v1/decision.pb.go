@@ -703,7 +703,13 @@ type RewardRequest struct {
 	// Names the reward, so that it can be sent again. Generated when absent.
 	RewardId string `protobuf:"bytes,6,opt,name=reward_id,json=rewardId,proto3" json:"reward_id,omitempty"`
 	// Which slot is rewarded. Absent: the first.
-	SlotId        string `protobuf:"bytes,7,opt,name=slot_id,json=slotId,proto3" json:"slot_id,omitempty"`
+	SlotId string `protobuf:"bytes,7,opt,name=slot_id,json=slotId,proto3" json:"slot_id,omitempty"`
+	// What did it, as the user agent of an open or a click, where the loop has rules about machines. It is stored.
+	UserAgent string `protobuf:"bytes,8,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
+	// From which address. What is stored of it the loop's `reward.ip` says: by default its network (/24 or /48).
+	Ip string `protobuf:"bytes,9,opt,name=ip,proto3" json:"ip,omitempty"`
+	// The sender's own word that a machine did it, as SendGrid's sg_machine_open.
+	Machine       bool `protobuf:"varint,10,opt,name=machine,proto3" json:"machine,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -785,6 +791,27 @@ func (x *RewardRequest) GetSlotId() string {
 		return x.SlotId
 	}
 	return ""
+}
+
+func (x *RewardRequest) GetUserAgent() string {
+	if x != nil {
+		return x.UserAgent
+	}
+	return ""
+}
+
+func (x *RewardRequest) GetIp() string {
+	if x != nil {
+		return x.Ip
+	}
+	return ""
+}
+
+func (x *RewardRequest) GetMachine() bool {
+	if x != nil {
+		return x.Machine
+	}
+	return false
 }
 
 type RewardResponse struct {
@@ -1000,14 +1027,19 @@ func (x *GetEventRequest) GetEventId() string {
 
 // LoggedReward is a reward as it stands in the log, and what became of it.
 type LoggedReward struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RewardId      string                 `protobuf:"bytes,1,opt,name=reward_id,json=rewardId,proto3" json:"reward_id,omitempty"`
-	Value         float64                `protobuf:"fixed64,2,opt,name=value,proto3" json:"value,omitempty"`
-	Metric        string                 `protobuf:"bytes,3,opt,name=metric,proto3" json:"metric,omitempty"`
-	SlotId        string                 `protobuf:"bytes,4,opt,name=slot_id,json=slotId,proto3" json:"slot_id,omitempty"`
-	Received      *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=received,proto3" json:"received,omitempty"`
-	Time          *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=time,proto3" json:"time,omitempty"`
-	Outcome       string                 `protobuf:"bytes,7,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	RewardId  string                 `protobuf:"bytes,1,opt,name=reward_id,json=rewardId,proto3" json:"reward_id,omitempty"`
+	Value     float64                `protobuf:"fixed64,2,opt,name=value,proto3" json:"value,omitempty"`
+	Metric    string                 `protobuf:"bytes,3,opt,name=metric,proto3" json:"metric,omitempty"`
+	SlotId    string                 `protobuf:"bytes,4,opt,name=slot_id,json=slotId,proto3" json:"slot_id,omitempty"`
+	Received  *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=received,proto3" json:"received,omitempty"`
+	Time      *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=time,proto3" json:"time,omitempty"`
+	Outcome   string                 `protobuf:"bytes,7,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	UserAgent string                 `protobuf:"bytes,8,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
+	Ip        string                 `protobuf:"bytes,9,opt,name=ip,proto3" json:"ip,omitempty"`
+	Machine   bool                   `protobuf:"varint,10,opt,name=machine,proto3" json:"machine,omitempty"`
+	// Of a reward that came without an event id: the Track call that it came with.
+	TrackId       string `protobuf:"bytes,11,opt,name=track_id,json=trackId,proto3" json:"track_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1087,6 +1119,34 @@ func (x *LoggedReward) GetTime() *timestamppb.Timestamp {
 func (x *LoggedReward) GetOutcome() string {
 	if x != nil {
 		return x.Outcome
+	}
+	return ""
+}
+
+func (x *LoggedReward) GetUserAgent() string {
+	if x != nil {
+		return x.UserAgent
+	}
+	return ""
+}
+
+func (x *LoggedReward) GetIp() string {
+	if x != nil {
+		return x.Ip
+	}
+	return ""
+}
+
+func (x *LoggedReward) GetMachine() bool {
+	if x != nil {
+		return x.Machine
+	}
+	return false
+}
+
+func (x *LoggedReward) GetTrackId() string {
+	if x != nil {
+		return x.TrackId
 	}
 	return ""
 }
@@ -1314,7 +1374,7 @@ const file_nextbest_v1_decision_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value:\x028\x01\x1a<\n" +
 	"\x0eDefaultedEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb9\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x95\x03\n" +
 	"\rRewardRequest\x125\n" +
 	"\x04loop\x18\x01 \x01(\tB!\xbaH\x1er\x1c2\x1a^[a-z0-9][a-z0-9_-]{0,62}$R\x04loop\x12%\n" +
 	"\bevent_id\x18\x02 \x01(\tB\n" +
@@ -1324,7 +1384,12 @@ const file_nextbest_v1_decision_proto_rawDesc = "" +
 	"\x06metric\x18\x04 \x01(\tB\a\xbaH\x04r\x02(@R\x06metric\x12.\n" +
 	"\x04time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12%\n" +
 	"\treward_id\x18\x06 \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\brewardId\x12!\n" +
-	"\aslot_id\x18\a \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\x06slotIdB\b\n" +
+	"\aslot_id\x18\a \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\x06slotId\x12'\n" +
+	"\n" +
+	"user_agent\x18\b \x01(\tB\b\xbaH\x05r\x03(\x80\x10R\tuserAgent\x12\x17\n" +
+	"\x02ip\x18\t \x01(\tB\a\xbaH\x04r\x02(@R\x02ip\x12\x18\n" +
+	"\amachine\x18\n" +
+	" \x01(\bR\amachineB\b\n" +
 	"\x06_value\"G\n" +
 	"\x0eRewardResponse\x12\x1b\n" +
 	"\treward_id\x18\x01 \x01(\tR\brewardId\x12\x18\n" +
@@ -1339,7 +1404,7 @@ const file_nextbest_v1_decision_proto_rawDesc = "" +
 	"\x0fGetEventRequest\x125\n" +
 	"\x04loop\x18\x01 \x01(\tB!\xbaH\x1er\x1c2\x1a^[a-z0-9][a-z0-9_-]{0,62}$R\x04loop\x12%\n" +
 	"\bevent_id\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01(\x80\x01R\aeventId\"\xf4\x01\n" +
+	"\xbaH\ar\x05\x10\x01(\x80\x01R\aeventId\"\xd8\x02\n" +
 	"\fLoggedReward\x12\x1b\n" +
 	"\treward_id\x18\x01 \x01(\tR\brewardId\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value\x12\x16\n" +
@@ -1347,7 +1412,13 @@ const file_nextbest_v1_decision_proto_rawDesc = "" +
 	"\aslot_id\x18\x04 \x01(\tR\x06slotId\x126\n" +
 	"\breceived\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\breceived\x12.\n" +
 	"\x04time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x18\n" +
-	"\aoutcome\x18\a \x01(\tR\aoutcome\"\xbb\x04\n" +
+	"\aoutcome\x18\a \x01(\tR\aoutcome\x12\x1d\n" +
+	"\n" +
+	"user_agent\x18\b \x01(\tR\tuserAgent\x12\x0e\n" +
+	"\x02ip\x18\t \x01(\tR\x02ip\x12\x18\n" +
+	"\amachine\x18\n" +
+	" \x01(\bR\amachine\x12\x19\n" +
+	"\btrack_id\x18\v \x01(\tR\atrackId\"\xbb\x04\n" +
 	"\x10GetEventResponse\x125\n" +
 	"\bdecision\x18\x01 \x01(\v2\x19.nextbest.v1.RankResponseR\bdecision\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\tR\x06userId\x124\n" +

@@ -38,6 +38,7 @@ type Record struct {
 	//	*Record_Publish
 	//	*Record_Challenge
 	//	*Record_Admin
+	//	*Record_Track
 	Body isRecord_Body `protobuf_oneof:"body"`
 	// Of administrative records (loop_change, publish, challenge, admin): their number in the chain, from 1, and
 	// SHA-256(the link before ‖ this record's bytes without the link). The link before the first is 32 zero bytes.
@@ -163,6 +164,15 @@ func (x *Record) GetAdmin() *Admin {
 	return nil
 }
 
+func (x *Record) GetTrack() *Track {
+	if x != nil {
+		if x, ok := x.Body.(*Record_Track); ok {
+			return x.Track
+		}
+	}
+	return nil
+}
+
 func (x *Record) GetChainNumber() uint64 {
 	if x != nil {
 		return x.ChainNumber
@@ -213,6 +223,10 @@ type Record_Admin struct {
 	Admin *Admin `protobuf:"bytes,9,opt,name=admin,proto3,oneof"`
 }
 
+type Record_Track struct {
+	Track *Track `protobuf:"bytes,12,opt,name=track,proto3,oneof"`
+}
+
 func (*Record_Decision) isRecord_Body() {}
 
 func (*Record_Activation) isRecord_Body() {}
@@ -228,6 +242,8 @@ func (*Record_Publish) isRecord_Body() {}
 func (*Record_Challenge) isRecord_Body() {}
 
 func (*Record_Admin) isRecord_Body() {}
+
+func (*Record_Track) isRecord_Body() {}
 
 // Admin is a change that somebody made, or a judgement that somebody gave, beside loop files and models.
 type Admin struct {
@@ -1470,8 +1486,13 @@ type Reward struct {
 	Metric             string                 `protobuf:"bytes,5,opt,name=metric,proto3" json:"metric,omitempty"`
 	SlotId             string                 `protobuf:"bytes,6,opt,name=slot_id,json=slotId,proto3" json:"slot_id,omitempty"`
 	EventTimeUnixNanos int64                  `protobuf:"varint,7,opt,name=event_time_unix_nanos,json=eventTimeUnixNanos,proto3" json:"event_time_unix_nanos,omitempty"` // 0: the time of receipt
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// What may tell that a machine did it. Whether that counts is the loop's to say, when the record is folded.
+	UserAgent     string       `protobuf:"bytes,8,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
+	Ip            string       `protobuf:"bytes,9,opt,name=ip,proto3" json:"ip,omitempty"`                    // whole, or only its network (/24, /48), as the loop says
+	Machine       bool         `protobuf:"varint,10,opt,name=machine,proto3" json:"machine,omitempty"`        // the sender's own word
+	Attribution   *Attribution `protobuf:"bytes,11,opt,name=attribution,proto3" json:"attribution,omitempty"` // absent where the caller named the event
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Reward) Reset() {
@@ -1553,6 +1574,245 @@ func (x *Reward) GetEventTimeUnixNanos() int64 {
 	return 0
 }
 
+func (x *Reward) GetUserAgent() string {
+	if x != nil {
+		return x.UserAgent
+	}
+	return ""
+}
+
+func (x *Reward) GetIp() string {
+	if x != nil {
+		return x.Ip
+	}
+	return ""
+}
+
+func (x *Reward) GetMachine() bool {
+	if x != nil {
+		return x.Machine
+	}
+	return false
+}
+
+func (x *Reward) GetAttribution() *Attribution {
+	if x != nil {
+		return x.Attribution
+	}
+	return nil
+}
+
+// Attribution says how the event of a reward was found, where the caller did not name it.
+type Attribution struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	TrackId string                 `protobuf:"bytes,1,opt,name=track_id,json=trackId,proto3" json:"track_id,omitempty"`
+	UserId  string                 `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// As asked for; empty where any would do.
+	Loop          string `protobuf:"bytes,3,opt,name=loop,proto3" json:"loop,omitempty"`
+	ActionId      string `protobuf:"bytes,4,opt,name=action_id,json=actionId,proto3" json:"action_id,omitempty"`
+	Channel       string `protobuf:"bytes,5,opt,name=channel,proto3" json:"channel,omitempty"`
+	Decision      uint64 `protobuf:"varint,6,opt,name=decision,proto3" json:"decision,omitempty"`                       // position
+	WithinSkew    bool   `protobuf:"varint,7,opt,name=within_skew,json=withinSkew,proto3" json:"within_skew,omitempty"` // the decision is a little later than the event's time
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Attribution) Reset() {
+	*x = Attribution{}
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Attribution) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Attribution) ProtoMessage() {}
+
+func (x *Attribution) ProtoReflect() protoreflect.Message {
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Attribution.ProtoReflect.Descriptor instead.
+func (*Attribution) Descriptor() ([]byte, []int) {
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Attribution) GetTrackId() string {
+	if x != nil {
+		return x.TrackId
+	}
+	return ""
+}
+
+func (x *Attribution) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *Attribution) GetLoop() string {
+	if x != nil {
+		return x.Loop
+	}
+	return ""
+}
+
+func (x *Attribution) GetActionId() string {
+	if x != nil {
+		return x.ActionId
+	}
+	return ""
+}
+
+func (x *Attribution) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *Attribution) GetDecision() uint64 {
+	if x != nil {
+		return x.Decision
+	}
+	return 0
+}
+
+func (x *Attribution) GetWithinSkew() bool {
+	if x != nil {
+		return x.WithinSkew
+	}
+	return false
+}
+
+// Track is a report that could not be attributed to a decision. Nothing is learned from it.
+type Track struct {
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	TrackId            string                 `protobuf:"bytes,1,opt,name=track_id,json=trackId,proto3" json:"track_id,omitempty"`
+	UserId             string                 `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	Loop               string                 `protobuf:"bytes,3,opt,name=loop,proto3" json:"loop,omitempty"`
+	ActionId           string                 `protobuf:"bytes,4,opt,name=action_id,json=actionId,proto3" json:"action_id,omitempty"`
+	Channel            string                 `protobuf:"bytes,5,opt,name=channel,proto3" json:"channel,omitempty"`
+	Metric             string                 `protobuf:"bytes,6,opt,name=metric,proto3" json:"metric,omitempty"`
+	Value              float64                `protobuf:"fixed64,7,opt,name=value,proto3" json:"value,omitempty"`
+	EventTimeUnixNanos int64                  `protobuf:"varint,8,opt,name=event_time_unix_nanos,json=eventTimeUnixNanos,proto3" json:"event_time_unix_nanos,omitempty"` // 0: the time of receipt
+	Machine            bool                   `protobuf:"varint,9,opt,name=machine,proto3" json:"machine,omitempty"`
+	Reason             string                 `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"` // why not
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *Track) Reset() {
+	*x = Track{}
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Track) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Track) ProtoMessage() {}
+
+func (x *Track) ProtoReflect() protoreflect.Message {
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Track.ProtoReflect.Descriptor instead.
+func (*Track) Descriptor() ([]byte, []int) {
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Track) GetTrackId() string {
+	if x != nil {
+		return x.TrackId
+	}
+	return ""
+}
+
+func (x *Track) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *Track) GetLoop() string {
+	if x != nil {
+		return x.Loop
+	}
+	return ""
+}
+
+func (x *Track) GetActionId() string {
+	if x != nil {
+		return x.ActionId
+	}
+	return ""
+}
+
+func (x *Track) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *Track) GetMetric() string {
+	if x != nil {
+		return x.Metric
+	}
+	return ""
+}
+
+func (x *Track) GetValue() float64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+func (x *Track) GetEventTimeUnixNanos() int64 {
+	if x != nil {
+		return x.EventTimeUnixNanos
+	}
+	return 0
+}
+
+func (x *Track) GetMachine() bool {
+	if x != nil {
+		return x.Machine
+	}
+	return false
+}
+
+func (x *Track) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // LoopChange puts a loop file in force.
 type LoopChange struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1567,7 +1827,7 @@ type LoopChange struct {
 
 func (x *LoopChange) Reset() {
 	*x = LoopChange{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[15]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1579,7 +1839,7 @@ func (x *LoopChange) String() string {
 func (*LoopChange) ProtoMessage() {}
 
 func (x *LoopChange) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[15]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1592,7 +1852,7 @@ func (x *LoopChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoopChange.ProtoReflect.Descriptor instead.
 func (*LoopChange) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{15}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *LoopChange) GetLoop() string {
@@ -1651,7 +1911,7 @@ type Promotion struct {
 
 func (x *Promotion) Reset() {
 	*x = Promotion{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[16]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1663,7 +1923,7 @@ func (x *Promotion) String() string {
 func (*Promotion) ProtoMessage() {}
 
 func (x *Promotion) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[16]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1676,7 +1936,7 @@ func (x *Promotion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Promotion.ProtoReflect.Descriptor instead.
 func (*Promotion) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{16}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Promotion) GetChallenger() string {
@@ -1770,7 +2030,7 @@ type Challenge struct {
 
 func (x *Challenge) Reset() {
 	*x = Challenge{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[17]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1782,7 +2042,7 @@ func (x *Challenge) String() string {
 func (*Challenge) ProtoMessage() {}
 
 func (x *Challenge) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[17]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1795,7 +2055,7 @@ func (x *Challenge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Challenge.ProtoReflect.Descriptor instead.
 func (*Challenge) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{17}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Challenge) GetLoop() string {
@@ -1845,7 +2105,7 @@ type Cut struct {
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[18]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1857,7 +2117,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[18]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1870,7 +2130,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{18}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Cut) GetLoop() string {
@@ -1902,7 +2162,7 @@ type Publish struct {
 
 func (x *Publish) Reset() {
 	*x = Publish{}
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[19]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1914,7 +2174,7 @@ func (x *Publish) String() string {
 func (*Publish) ProtoMessage() {}
 
 func (x *Publish) ProtoReflect() protoreflect.Message {
-	mi := &file_nextbest_log_v1_record_proto_msgTypes[19]
+	mi := &file_nextbest_log_v1_record_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1927,7 +2187,7 @@ func (x *Publish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publish.ProtoReflect.Descriptor instead.
 func (*Publish) Descriptor() ([]byte, []int) {
-	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{19}
+	return file_nextbest_log_v1_record_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Publish) GetLoop() string {
@@ -1976,7 +2236,7 @@ var File_nextbest_log_v1_record_proto protoreflect.FileDescriptor
 
 const file_nextbest_log_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x1cnextbest/log/v1/record.proto\x12\x0fnextbest.log.v1\"\xb1\x04\n" +
+	"\x1cnextbest/log/v1/record.proto\x12\x0fnextbest.log.v1\"\xe1\x04\n" +
 	"\x06Record\x12&\n" +
 	"\x0ftime_unix_nanos\x18\x01 \x01(\x03R\rtimeUnixNanos\x127\n" +
 	"\bdecision\x18\x02 \x01(\v2\x19.nextbest.log.v1.DecisionH\x00R\bdecision\x12=\n" +
@@ -1989,7 +2249,8 @@ const file_nextbest_log_v1_record_proto_rawDesc = "" +
 	"\x03cut\x18\x06 \x01(\v2\x14.nextbest.log.v1.CutH\x00R\x03cut\x124\n" +
 	"\apublish\x18\a \x01(\v2\x18.nextbest.log.v1.PublishH\x00R\apublish\x12:\n" +
 	"\tchallenge\x18\b \x01(\v2\x1a.nextbest.log.v1.ChallengeH\x00R\tchallenge\x12.\n" +
-	"\x05admin\x18\t \x01(\v2\x16.nextbest.log.v1.AdminH\x00R\x05admin\x12!\n" +
+	"\x05admin\x18\t \x01(\v2\x16.nextbest.log.v1.AdminH\x00R\x05admin\x12.\n" +
+	"\x05track\x18\f \x01(\v2\x16.nextbest.log.v1.TrackH\x00R\x05track\x12!\n" +
 	"\fchain_number\x18\n" +
 	" \x01(\x04R\vchainNumber\x12\x1d\n" +
 	"\n" +
@@ -2106,7 +2367,7 @@ const file_nextbest_log_v1_record_proto_rawDesc = "" +
 	"Activation\x12\x12\n" +
 	"\x04loop\x18\x01 \x01(\tR\x04loop\x12\x19\n" +
 	"\bevent_id\x18\x02 \x01(\tR\aeventId\x121\n" +
-	"\x15event_time_unix_nanos\x18\x03 \x01(\x03R\x12eventTimeUnixNanos\"\xce\x01\n" +
+	"\x15event_time_unix_nanos\x18\x03 \x01(\x03R\x12eventTimeUnixNanos\"\xd7\x02\n" +
 	"\x06Reward\x12\x12\n" +
 	"\x04loop\x18\x01 \x01(\tR\x04loop\x12\x19\n" +
 	"\bevent_id\x18\x02 \x01(\tR\aeventId\x12\x1b\n" +
@@ -2114,7 +2375,34 @@ const file_nextbest_log_v1_record_proto_rawDesc = "" +
 	"\x05value\x18\x04 \x01(\x01R\x05value\x12\x16\n" +
 	"\x06metric\x18\x05 \x01(\tR\x06metric\x12\x17\n" +
 	"\aslot_id\x18\x06 \x01(\tR\x06slotId\x121\n" +
-	"\x15event_time_unix_nanos\x18\a \x01(\x03R\x12eventTimeUnixNanos\"\x9c\x01\n" +
+	"\x15event_time_unix_nanos\x18\a \x01(\x03R\x12eventTimeUnixNanos\x12\x1d\n" +
+	"\n" +
+	"user_agent\x18\b \x01(\tR\tuserAgent\x12\x0e\n" +
+	"\x02ip\x18\t \x01(\tR\x02ip\x12\x18\n" +
+	"\amachine\x18\n" +
+	" \x01(\bR\amachine\x12>\n" +
+	"\vattribution\x18\v \x01(\v2\x1c.nextbest.log.v1.AttributionR\vattribution\"\xc9\x01\n" +
+	"\vAttribution\x12\x19\n" +
+	"\btrack_id\x18\x01 \x01(\tR\atrackId\x12\x17\n" +
+	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\x12\n" +
+	"\x04loop\x18\x03 \x01(\tR\x04loop\x12\x1b\n" +
+	"\taction_id\x18\x04 \x01(\tR\bactionId\x12\x18\n" +
+	"\achannel\x18\x05 \x01(\tR\achannel\x12\x1a\n" +
+	"\bdecision\x18\x06 \x01(\x04R\bdecision\x12\x1f\n" +
+	"\vwithin_skew\x18\a \x01(\bR\n" +
+	"withinSkew\"\x99\x02\n" +
+	"\x05Track\x12\x19\n" +
+	"\btrack_id\x18\x01 \x01(\tR\atrackId\x12\x17\n" +
+	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\x12\n" +
+	"\x04loop\x18\x03 \x01(\tR\x04loop\x12\x1b\n" +
+	"\taction_id\x18\x04 \x01(\tR\bactionId\x12\x18\n" +
+	"\achannel\x18\x05 \x01(\tR\achannel\x12\x16\n" +
+	"\x06metric\x18\x06 \x01(\tR\x06metric\x12\x14\n" +
+	"\x05value\x18\a \x01(\x01R\x05value\x121\n" +
+	"\x15event_time_unix_nanos\x18\b \x01(\x03R\x12eventTimeUnixNanos\x12\x18\n" +
+	"\amachine\x18\t \x01(\bR\amachine\x12\x16\n" +
+	"\x06reason\x18\n" +
+	" \x01(\tR\x06reason\"\x9c\x01\n" +
 	"\n" +
 	"LoopChange\x12\x12\n" +
 	"\x04loop\x18\x01 \x01(\tR\x04loop\x12\x12\n" +
@@ -2170,56 +2458,60 @@ func file_nextbest_log_v1_record_proto_rawDescGZIP() []byte {
 	return file_nextbest_log_v1_record_proto_rawDescData
 }
 
-var file_nextbest_log_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_nextbest_log_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_nextbest_log_v1_record_proto_goTypes = []any{
-	(*Record)(nil),     // 0: nextbest.log.v1.Record
-	(*Admin)(nil),      // 1: nextbest.log.v1.Admin
-	(*Feature)(nil),    // 2: nextbest.log.v1.Feature
-	(*Numbers)(nil),    // 3: nextbest.log.v1.Numbers
-	(*Texts)(nil),      // 4: nextbest.log.v1.Texts
-	(*Action)(nil),     // 5: nextbest.log.v1.Action
-	(*Excluded)(nil),   // 6: nextbest.log.v1.Excluded
-	(*Slot)(nil),       // 7: nextbest.log.v1.Slot
-	(*Contact)(nil),    // 8: nextbest.log.v1.Contact
-	(*Contacts)(nil),   // 9: nextbest.log.v1.Contacts
-	(*Decision)(nil),   // 10: nextbest.log.v1.Decision
-	(*SendWindow)(nil), // 11: nextbest.log.v1.SendWindow
-	(*Defaulted)(nil),  // 12: nextbest.log.v1.Defaulted
-	(*Activation)(nil), // 13: nextbest.log.v1.Activation
-	(*Reward)(nil),     // 14: nextbest.log.v1.Reward
-	(*LoopChange)(nil), // 15: nextbest.log.v1.LoopChange
-	(*Promotion)(nil),  // 16: nextbest.log.v1.Promotion
-	(*Challenge)(nil),  // 17: nextbest.log.v1.Challenge
-	(*Cut)(nil),        // 18: nextbest.log.v1.Cut
-	(*Publish)(nil),    // 19: nextbest.log.v1.Publish
+	(*Record)(nil),      // 0: nextbest.log.v1.Record
+	(*Admin)(nil),       // 1: nextbest.log.v1.Admin
+	(*Feature)(nil),     // 2: nextbest.log.v1.Feature
+	(*Numbers)(nil),     // 3: nextbest.log.v1.Numbers
+	(*Texts)(nil),       // 4: nextbest.log.v1.Texts
+	(*Action)(nil),      // 5: nextbest.log.v1.Action
+	(*Excluded)(nil),    // 6: nextbest.log.v1.Excluded
+	(*Slot)(nil),        // 7: nextbest.log.v1.Slot
+	(*Contact)(nil),     // 8: nextbest.log.v1.Contact
+	(*Contacts)(nil),    // 9: nextbest.log.v1.Contacts
+	(*Decision)(nil),    // 10: nextbest.log.v1.Decision
+	(*SendWindow)(nil),  // 11: nextbest.log.v1.SendWindow
+	(*Defaulted)(nil),   // 12: nextbest.log.v1.Defaulted
+	(*Activation)(nil),  // 13: nextbest.log.v1.Activation
+	(*Reward)(nil),      // 14: nextbest.log.v1.Reward
+	(*Attribution)(nil), // 15: nextbest.log.v1.Attribution
+	(*Track)(nil),       // 16: nextbest.log.v1.Track
+	(*LoopChange)(nil),  // 17: nextbest.log.v1.LoopChange
+	(*Promotion)(nil),   // 18: nextbest.log.v1.Promotion
+	(*Challenge)(nil),   // 19: nextbest.log.v1.Challenge
+	(*Cut)(nil),         // 20: nextbest.log.v1.Cut
+	(*Publish)(nil),     // 21: nextbest.log.v1.Publish
 }
 var file_nextbest_log_v1_record_proto_depIdxs = []int32{
 	10, // 0: nextbest.log.v1.Record.decision:type_name -> nextbest.log.v1.Decision
 	13, // 1: nextbest.log.v1.Record.activation:type_name -> nextbest.log.v1.Activation
 	14, // 2: nextbest.log.v1.Record.reward:type_name -> nextbest.log.v1.Reward
-	15, // 3: nextbest.log.v1.Record.loop_change:type_name -> nextbest.log.v1.LoopChange
-	18, // 4: nextbest.log.v1.Record.cut:type_name -> nextbest.log.v1.Cut
-	19, // 5: nextbest.log.v1.Record.publish:type_name -> nextbest.log.v1.Publish
-	17, // 6: nextbest.log.v1.Record.challenge:type_name -> nextbest.log.v1.Challenge
+	17, // 3: nextbest.log.v1.Record.loop_change:type_name -> nextbest.log.v1.LoopChange
+	20, // 4: nextbest.log.v1.Record.cut:type_name -> nextbest.log.v1.Cut
+	21, // 5: nextbest.log.v1.Record.publish:type_name -> nextbest.log.v1.Publish
+	19, // 6: nextbest.log.v1.Record.challenge:type_name -> nextbest.log.v1.Challenge
 	1,  // 7: nextbest.log.v1.Record.admin:type_name -> nextbest.log.v1.Admin
-	3,  // 8: nextbest.log.v1.Feature.numbers:type_name -> nextbest.log.v1.Numbers
-	4,  // 9: nextbest.log.v1.Feature.texts:type_name -> nextbest.log.v1.Texts
-	2,  // 10: nextbest.log.v1.Action.features:type_name -> nextbest.log.v1.Feature
-	6,  // 11: nextbest.log.v1.Slot.excluded:type_name -> nextbest.log.v1.Excluded
-	8,  // 12: nextbest.log.v1.Contacts.recent:type_name -> nextbest.log.v1.Contact
-	2,  // 13: nextbest.log.v1.Decision.context:type_name -> nextbest.log.v1.Feature
-	2,  // 14: nextbest.log.v1.Decision.user_features:type_name -> nextbest.log.v1.Feature
-	12, // 15: nextbest.log.v1.Decision.defaulted:type_name -> nextbest.log.v1.Defaulted
-	5,  // 16: nextbest.log.v1.Decision.actions:type_name -> nextbest.log.v1.Action
-	7,  // 17: nextbest.log.v1.Decision.slots:type_name -> nextbest.log.v1.Slot
-	9,  // 18: nextbest.log.v1.Decision.contacts:type_name -> nextbest.log.v1.Contacts
-	11, // 19: nextbest.log.v1.Decision.send:type_name -> nextbest.log.v1.SendWindow
-	16, // 20: nextbest.log.v1.LoopChange.promotion:type_name -> nextbest.log.v1.Promotion
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	16, // 8: nextbest.log.v1.Record.track:type_name -> nextbest.log.v1.Track
+	3,  // 9: nextbest.log.v1.Feature.numbers:type_name -> nextbest.log.v1.Numbers
+	4,  // 10: nextbest.log.v1.Feature.texts:type_name -> nextbest.log.v1.Texts
+	2,  // 11: nextbest.log.v1.Action.features:type_name -> nextbest.log.v1.Feature
+	6,  // 12: nextbest.log.v1.Slot.excluded:type_name -> nextbest.log.v1.Excluded
+	8,  // 13: nextbest.log.v1.Contacts.recent:type_name -> nextbest.log.v1.Contact
+	2,  // 14: nextbest.log.v1.Decision.context:type_name -> nextbest.log.v1.Feature
+	2,  // 15: nextbest.log.v1.Decision.user_features:type_name -> nextbest.log.v1.Feature
+	12, // 16: nextbest.log.v1.Decision.defaulted:type_name -> nextbest.log.v1.Defaulted
+	5,  // 17: nextbest.log.v1.Decision.actions:type_name -> nextbest.log.v1.Action
+	7,  // 18: nextbest.log.v1.Decision.slots:type_name -> nextbest.log.v1.Slot
+	9,  // 19: nextbest.log.v1.Decision.contacts:type_name -> nextbest.log.v1.Contacts
+	11, // 20: nextbest.log.v1.Decision.send:type_name -> nextbest.log.v1.SendWindow
+	15, // 21: nextbest.log.v1.Reward.attribution:type_name -> nextbest.log.v1.Attribution
+	18, // 22: nextbest.log.v1.LoopChange.promotion:type_name -> nextbest.log.v1.Promotion
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_nextbest_log_v1_record_proto_init() }
@@ -2236,6 +2528,7 @@ func file_nextbest_log_v1_record_proto_init() {
 		(*Record_Publish)(nil),
 		(*Record_Challenge)(nil),
 		(*Record_Admin)(nil),
+		(*Record_Track)(nil),
 	}
 	file_nextbest_log_v1_record_proto_msgTypes[2].OneofWrappers = []any{
 		(*Feature_Number)(nil),
@@ -2250,7 +2543,7 @@ func file_nextbest_log_v1_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nextbest_log_v1_record_proto_rawDesc), len(file_nextbest_log_v1_record_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
