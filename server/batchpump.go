@@ -8,9 +8,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/nextbest/nextbest/decision"
 )
@@ -53,14 +51,14 @@ func (b *batches) enter() (leave func(), err error) {
 type items struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
-	calls   grpc.ClientConnInterface
+	calls   *inProcess
 	all     *batches
 	jobs    chan func(context.Context)
 	workers chan struct{} // one for each goroutine
 	running sync.WaitGroup
 }
 
-func newItems(ctx context.Context, calls grpc.ClientConnInterface, all *batches) *items {
+func newItems(ctx context.Context, calls *inProcess, all *batches) *items {
 	ctx, cancel := context.WithCancel(decision.Unhurried(ctx))
 	return &items{
 		ctx: ctx, cancel: cancel, calls: calls, all: all,
@@ -106,28 +104,29 @@ func (s *items) end() {
 }
 
 // call makes the call of one item, and makes it again while too many are running: who waits for a batch waits for all of it.
-func (s *items) call(ctx context.Context, method string, request proto.Message, none bool, reply proto.Message) *failure {
-	if none {
-		return invalidFields([]violation{{"request", "is missing"}})
+func call[Q, A any](ctx context.Context, s *items, request *Q, make func(context.Context, *Q) (*A, error)) (*A, *failure) {
+	if request == nil {
+		return nil, invalidFields([]violation{{"request", "is missing"}})
 	}
 	for {
-		f := s.once(ctx, method, request, reply)
+		reply, f := once(ctx, s, request, make)
 		if f == nil || f.reason != Overloaded || ctx.Err() != nil {
-			return f
+			return reply, f
 		}
 		wait(ctx, shedPause)
 	}
 }
 
-func (s *items) once(ctx context.Context, method string, request, reply proto.Message) *failure {
+func once[Q, A any](ctx context.Context, s *items, request *Q, make func(context.Context, *Q) (*A, error)) (*A, *failure) {
 	if err := s.all.room.Acquire(ctx, 1); err != nil {
-		return classify(err)
+		return nil, classify(err)
 	}
 	defer s.all.room.Release(1)
-	if err := s.calls.Invoke(ctx, method, request, reply); err != nil {
-		return failureOf(status.Convert(err))
+	reply, err := make(ctx, request)
+	if err != nil {
+		return nil, failureOf(status.Convert(err))
 	}
-	return nil
+	return reply, nil
 }
 
 // pump answers messages in their order, some of them at once, until there are no more, one fails, or the server stops: then those in hand

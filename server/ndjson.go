@@ -15,7 +15,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	nextbestv1 "github.com/nextbest/nextbest/proto/gen/nextbest/v1"
@@ -23,7 +22,7 @@ import (
 
 // ndjson answers batches over REST: a request on each line, an answer on each line, both as they come.
 type ndjson struct {
-	calls        grpc.ClientConnInterface
+	calls        *inProcess
 	codec        *jsonCodec
 	maxLine      int
 	readTimeout  time.Duration // of some lines
@@ -39,9 +38,9 @@ const (
 
 // batchKind is what the lines of a batch ask for.
 type batchKind struct {
-	method  string
 	request func() lineRequest
-	reply   func() proto.Message
+	// call answers a request of the kind.
+	call    func(ctx context.Context, work *items, request lineRequest) (proto.Message, *failure)
 	setLoop func(lineRequest, string)
 }
 
@@ -56,19 +55,23 @@ func kindOf(path string) (loop string, k batchKind, ok bool) {
 	if !ok {
 		return "", k, false
 	}
-	loop, call, _ := strings.Cut(rest, "/")
-	switch call {
+	loop, name, _ := strings.Cut(rest, "/")
+	switch name {
 	case "rank:batch":
 		return loop, batchKind{
-			nextbestv1.DecisionService_Rank_FullMethodName,
-			func() lineRequest { return new(nextbestv1.RankRequest) }, func() proto.Message { return new(nextbestv1.RankResponse) },
-			func(m lineRequest, loop string) { m.(*nextbestv1.RankRequest).Loop = loop },
+			request: func() lineRequest { return new(nextbestv1.RankRequest) },
+			call: func(ctx context.Context, work *items, m lineRequest) (proto.Message, *failure) {
+				return call(ctx, work, m.(*nextbestv1.RankRequest), work.calls.rank)
+			},
+			setLoop: func(m lineRequest, loop string) { m.(*nextbestv1.RankRequest).Loop = loop },
 		}, true
 	case "sendtime:batch":
 		return loop, batchKind{
-			nextbestv1.DecisionService_SendTime_FullMethodName,
-			func() lineRequest { return new(nextbestv1.SendTimeRequest) }, func() proto.Message { return new(nextbestv1.SendTimeResponse) },
-			func(m lineRequest, loop string) { m.(*nextbestv1.SendTimeRequest).Loop = loop },
+			request: func() lineRequest { return new(nextbestv1.SendTimeRequest) },
+			call: func(ctx context.Context, work *items, m lineRequest) (proto.Message, *failure) {
+				return call(ctx, work, m.(*nextbestv1.SendTimeRequest), work.calls.sendTime)
+			},
+			setLoop: func(m lineRequest, loop string) { m.(*nextbestv1.SendTimeRequest).Loop = loop },
 		}, true
 	}
 	return "", k, false
@@ -138,7 +141,7 @@ func (n *ndjson) answer(ctx context.Context, work *items, loop string, k batchKi
 	if l.tooLong {
 		return n.problem(l.number, &failure{reason: MessageTooLarge, detail: fmt.Sprintf("the line has more than %d bytes", n.maxLine)})
 	}
-	request, reply := k.request(), k.reply()
+	request := k.request()
 	if err := n.codec.UnmarshalOptions.Unmarshal(l.text, request); err != nil {
 		return n.problem(l.number, malformedJSON(err.Error(), l.text))
 	}
@@ -146,7 +149,8 @@ func (n *ndjson) answer(ctx context.Context, work *items, loop string, k batchKi
 		return n.problem(l.number, invalidFields([]violation{{"loop", fmt.Sprintf("is %q, and the path says %q", own, loop)}}))
 	}
 	k.setLoop(request, loop)
-	if f := work.call(ctx, k.method, request, false, reply); f != nil {
+	reply, f := k.call(ctx, work, request)
+	if f != nil {
 		return n.problem(l.number, f)
 	}
 	b := fmt.Appendf(nil, `{"row":%d,"response":`, l.number)

@@ -37,7 +37,7 @@ func (s *Server) interceptor(limit *inFlight) (grpc.UnaryServerInterceptor, erro
 }
 
 // newGRPC returns the server of gRPC. The items of batches are calls of their own.
-func (s *Server) newGRPC(interceptor grpc.UnaryServerInterceptor, calls grpc.ClientConnInterface) *grpc.Server {
+func (s *Server) newGRPC(interceptor grpc.UnaryServerInterceptor, calls *inProcess) *grpc.Server {
 	server := grpc.NewServer(append(s.tracing.options(),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.UnaryInterceptor(interceptor),
@@ -82,7 +82,7 @@ func (s *Server) catchStream(ctx context.Context, value any) error {
 	return f.status().Err()
 }
 
-func (s *Server) newHTTP(conn grpc.ClientConnInterface) (*http.Server, error) {
+func (s *Server) newHTTP(conn *inProcess) (*http.Server, error) {
 	handler := &httpHandler{maxBytes: int64(s.config.MaxMessageBytes), metrics: s.metrics, routes: routesOf(s.services)}
 	gateway, err := newGateway(conn, handler.refuse)
 	if err != nil {
