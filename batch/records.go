@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // maxRecordBytes bounds a row, so that a quote that is never closed, or a line without an end, takes neither the rest of
@@ -20,11 +21,12 @@ type rowError struct{ error }
 // quote that is opened and not closed in its record is an error of its line, and the lines after it are read as they are.
 type records struct {
 	from   *bufio.Reader
-	ahead  []textLine // read already, and to be read again
+	ahead  []textLine // read already, and to be read again: the next one last
 	number int        // of the last line that was read from
 	width  int        // fields of a record; 0: any
 	feed   bytes.Reader
 	csv    *csv.Reader
+	parsed int64 // bytes that csv has had
 }
 
 // textLine is one line with its end.
@@ -42,7 +44,7 @@ func newRecords(from io.Reader) *records {
 
 // reset makes a new parser, for one that has failed may hold a part of a record. A parser is fed one record at a time.
 func (r *records) reset() {
-	r.csv = csv.NewReader(&r.feed)
+	r.csv, r.parsed = csv.NewReader(&r.feed), 0
 	r.csv.FieldsPerRecord = -1
 	r.csv.ReuseRecord = true
 }
@@ -65,7 +67,9 @@ func (r *records) next() (fields []string, line int, err error) {
 		fields, err = r.parse(text)
 	}
 	if bad := (rowError{}); errors.As(err, &bad) {
-		r.ahead = append(more, r.ahead...)
+		for _, l := range slices.Backward(more) {
+			r.ahead = append(r.ahead, l)
+		}
 		err = rowError{fmt.Errorf("line %d: %w", first.number, bad.error)}
 	}
 	return fields, first.number, err
@@ -100,16 +104,16 @@ func quotesIn(text []byte) int { return bytes.Count(text, []byte{'"'}) }
 func (r *records) parse(text []byte) ([]string, error) {
 	r.feed.Reset(text)
 	fields, err := r.csv.Read()
+	r.parsed += int64(len(text))
 	var bad *csv.ParseError
 	switch {
 	case errors.As(err, &bad):
 		r.reset()
 		return nil, rowError{bad.Err}
-	case err != nil: // nothing in it, as csv has it
+	case err != nil || r.csv.InputOffset() != r.parsed: // It saw another record than was cut.
 		r.reset()
 		return nil, rowError{errors.New("cannot be read")}
-	case r.feed.Len() > 0 || r.width > 0 && len(fields) != r.width:
-		r.reset()
+	case r.width > 0 && len(fields) != r.width:
 		return nil, rowError{fmt.Errorf("has %d fields, the header %d", len(fields), r.width)}
 	}
 	return fields, nil
@@ -118,8 +122,12 @@ func (r *records) parse(text []byte) ([]string, error) {
 // line returns the next line; io.EOF when there are no more.
 func (r *records) line() (textLine, error) {
 	if len(r.ahead) > 0 {
-		l := r.ahead[0]
-		r.ahead = r.ahead[1:]
+		last := len(r.ahead) - 1
+		l := r.ahead[last]
+		r.ahead[last] = textLine{}
+		if r.ahead = r.ahead[:last]; last == 0 {
+			r.ahead = nil // It may have been large.
+		}
 		return l, nil
 	}
 	r.number++

@@ -26,6 +26,8 @@ type Decider struct {
 	events inFlight
 	zones  zones
 	paces  paces
+
+	windows sendWindows
 }
 
 // FeatureShare is the part of the caller's remaining time that reading the user's features may take: a late store

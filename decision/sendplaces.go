@@ -22,7 +22,7 @@ func (d *Decider) choices(ctx context.Context, l *Loop, req *Request, in *Input)
 	if err != nil {
 		return places{}, err
 	}
-	in.Send, in.Actions = w, w.Actions()
+	in.Send, in.Actions = w, d.windows.actions(w)
 	if d.Kills != nil && len(d.Kills.Killed(nil, l.Name, killedSends)) > 0 {
 		for i := range w.Times() {
 			in.Killed = append(in.Killed, i)

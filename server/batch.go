@@ -21,7 +21,7 @@ const (
 // batchService answers nextbest.v1.BatchService: each item by a call of its own through the interceptors of all calls.
 type batchService struct {
 	nextbestv1.UnimplementedBatchServiceServer
-	calls   *itemCalls
+	calls   *inProcess
 	edge    *edge
 	loops   Loops
 	batches *batches
@@ -70,11 +70,11 @@ func (s *batchService) atOnce(m *nextbestv1.RankBatchRequest) int {
 func (s *batchService) ranks(work *items, many []*nextbestv1.RankItem, servedOnly bool, unread map[int]*failure, first int) []*nextbestv1.RankAnswer {
 	answers := make([]*nextbestv1.RankAnswer, len(many))
 	work.each(len(many), func(ctx context.Context, i int) {
-		item, reply := many[i], (*nextbestv1.RankResponse)(nil)
+		item, f := many[i], unread[first+i]
 		answers[i] = &nextbestv1.RankAnswer{Row: item.GetRow()}
-		f := unread[first+i]
+		var reply *nextbestv1.RankResponse
 		if f == nil {
-			reply, f = work.rank(ctx, item.GetRequest())
+			reply, f = call(ctx, work, item.GetRequest(), work.calls.rank)
 		}
 		if f != nil {
 			answers[i].Outcome = &nextbestv1.RankAnswer_Error{Error: itemError(f)}
@@ -128,11 +128,11 @@ func (s *batchService) sendTimes(work *items, in *batchMessage[*nextbestv1.SendT
 	many := in.message.GetItems()
 	answers := make([]*nextbestv1.SendTimeAnswer, len(many))
 	work.each(len(many), func(ctx context.Context, i int) {
-		item, reply := many[i], (*nextbestv1.SendTimeResponse)(nil)
+		item, f := many[i], in.unread[i]
 		answers[i] = &nextbestv1.SendTimeAnswer{Row: item.GetRow()}
-		f := in.unread[i]
+		var reply *nextbestv1.SendTimeResponse
 		if f == nil {
-			reply, f = work.sendTime(ctx, item.GetRequest())
+			reply, f = call(ctx, work, item.GetRequest(), work.calls.sendTime)
 		}
 		if f != nil {
 			answers[i].Outcome = &nextbestv1.SendTimeAnswer_Error{Error: itemError(f)}

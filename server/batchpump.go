@@ -8,11 +8,9 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 
 	"github.com/nextbest/nextbest/decision"
-	nextbestv1 "github.com/nextbest/nextbest/proto/gen/nextbest/v1"
 )
 
 // Bounds of a batch's stream. What is under way at once fills the pipelines to Redis and the log's groups, and no memory.
@@ -53,14 +51,14 @@ func (b *batches) enter() (leave func(), err error) {
 type items struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
-	calls   *itemCalls
+	calls   *inProcess
 	all     *batches
 	jobs    chan func(context.Context)
 	workers chan struct{} // one for each goroutine
 	running sync.WaitGroup
 }
 
-func newItems(ctx context.Context, calls *itemCalls, all *batches) *items {
+func newItems(ctx context.Context, calls *inProcess, all *batches) *items {
 	ctx, cancel := context.WithCancel(decision.Unhurried(ctx))
 	return &items{
 		ctx: ctx, cancel: cancel, calls: calls, all: all,
@@ -105,63 +103,30 @@ func (s *items) end() {
 	s.running.Wait()
 }
 
-// itemCalls makes the calls of items through the interceptors of all calls. Nothing is copied, as a connection in the process would.
-type itemCalls struct {
-	decisions   nextbestv1.DecisionServiceServer
-	interceptor grpc.UnaryServerInterceptor
-}
-
-var (
-	rankCall     = grpc.UnaryServerInfo{FullMethod: nextbestv1.DecisionService_Rank_FullMethodName}
-	sendTimeCall = grpc.UnaryServerInfo{FullMethod: nextbestv1.DecisionService_SendTime_FullMethodName}
-)
-
-func (c *itemCalls) rank(ctx context.Context, m *nextbestv1.RankRequest) (any, error) {
-	return c.interceptor(ctx, m, &rankCall, func(ctx context.Context, m any) (any, error) {
-		return c.decisions.Rank(ctx, m.(*nextbestv1.RankRequest))
-	})
-}
-
-func (c *itemCalls) sendTime(ctx context.Context, m *nextbestv1.SendTimeRequest) (any, error) {
-	return c.interceptor(ctx, m, &sendTimeCall, func(ctx context.Context, m any) (any, error) {
-		return c.decisions.SendTime(ctx, m.(*nextbestv1.SendTimeRequest))
-	})
-}
-
-// rank ranks for one item.
-func (s *items) rank(ctx context.Context, m *nextbestv1.RankRequest) (*nextbestv1.RankResponse, *failure) {
-	return call[*nextbestv1.RankResponse](ctx, s, m, s.calls.rank)
-}
-
-// sendTime chooses a send time for one item.
-func (s *items) sendTime(ctx context.Context, m *nextbestv1.SendTimeRequest) (*nextbestv1.SendTimeResponse, *failure) {
-	return call[*nextbestv1.SendTimeResponse](ctx, s, m, s.calls.sendTime)
-}
-
 // call makes the call of one item, and makes it again while too many are running: who waits for a batch waits for all of it.
-func call[A, Q any](ctx context.Context, s *items, request *Q, method func(context.Context, *Q) (any, error)) (answer A, f *failure) {
+func call[Q, A any](ctx context.Context, s *items, request *Q, make func(context.Context, *Q) (*A, error)) (*A, *failure) {
 	if request == nil {
-		return answer, invalidFields([]violation{{"request", "is missing"}})
+		return nil, invalidFields([]violation{{"request", "is missing"}})
 	}
 	for {
-		answer, f = once[A](ctx, s, request, method)
+		reply, f := once(ctx, s, request, make)
 		if f == nil || f.reason != Overloaded || ctx.Err() != nil {
-			return answer, f
+			return reply, f
 		}
 		wait(ctx, shedPause)
 	}
 }
 
-func once[A, Q any](ctx context.Context, s *items, request *Q, method func(context.Context, *Q) (any, error)) (answer A, f *failure) {
+func once[Q, A any](ctx context.Context, s *items, request *Q, make func(context.Context, *Q) (*A, error)) (*A, *failure) {
 	if err := s.all.room.Acquire(ctx, 1); err != nil {
-		return answer, classify(err)
+		return nil, classify(err)
 	}
 	defer s.all.room.Release(1)
-	made, err := method(ctx, request)
+	reply, err := make(ctx, request)
 	if err != nil {
-		return answer, failureOf(status.Convert(err))
+		return nil, failureOf(status.Convert(err))
 	}
-	return made.(A), nil
+	return reply, nil
 }
 
 // pump answers messages in their order, some of them at once, until there are no more, one fails, or the server stops: then those in hand

@@ -57,7 +57,7 @@ func clientInProcess(tb testing.TB, srv *Server) nextbestv1.DecisionServiceClien
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return nextbestv1.NewDecisionServiceClient(newInProcess(srv.services, interceptor, noSpan))
+	return nextbestv1.NewDecisionServiceClient(newInProcess(srv.services, interceptor, noSpan, false))
 }
 
 func BenchmarkRankService(b *testing.B) {

@@ -22,7 +22,7 @@ import (
 
 // ndjson answers batches over REST: a request on each line, an answer on each line, both as they come.
 type ndjson struct {
-	calls        *itemCalls
+	calls        *inProcess
 	codec        *jsonCodec
 	maxLine      int
 	readTimeout  time.Duration // of some lines
@@ -36,51 +36,45 @@ const (
 	linesAtOnce = 256 // that are there already
 )
 
-// batchKind decides a line of one kind of batch.
-type batchKind func(ctx context.Context, n *ndjson, work *items, loop string, text []byte) (proto.Message, *failure)
+// batchKind is what the lines of a batch ask for.
+type batchKind struct {
+	request func() lineRequest
+	// call answers a request of the kind.
+	call    func(ctx context.Context, work *items, request lineRequest) (proto.Message, *failure)
+	setLoop func(lineRequest, string)
+}
+
+type lineRequest interface {
+	proto.Message
+	GetLoop() string
+}
 
 // kindOf returns the loop and the kind of a batch's path, /v1/loops/{loop}/rank:batch; false for other paths.
 func kindOf(path string) (loop string, k batchKind, ok bool) {
 	rest, ok := strings.CutPrefix(path, "/v1/loops/")
 	if !ok {
-		return "", nil, false
+		return "", k, false
 	}
 	loop, name, _ := strings.Cut(rest, "/")
 	switch name {
 	case "rank:batch":
-		return loop, rankLine, true
+		return loop, batchKind{
+			request: func() lineRequest { return new(nextbestv1.RankRequest) },
+			call: func(ctx context.Context, work *items, m lineRequest) (proto.Message, *failure) {
+				return call(ctx, work, m.(*nextbestv1.RankRequest), work.calls.rank)
+			},
+			setLoop: func(m lineRequest, loop string) { m.(*nextbestv1.RankRequest).Loop = loop },
+		}, true
 	case "sendtime:batch":
-		return loop, sendTimeLine, true
+		return loop, batchKind{
+			request: func() lineRequest { return new(nextbestv1.SendTimeRequest) },
+			call: func(ctx context.Context, work *items, m lineRequest) (proto.Message, *failure) {
+				return call(ctx, work, m.(*nextbestv1.SendTimeRequest), work.calls.sendTime)
+			},
+			setLoop: func(m lineRequest, loop string) { m.(*nextbestv1.SendTimeRequest).Loop = loop },
+		}, true
 	}
-	return "", nil, false
-}
-
-func rankLine(ctx context.Context, n *ndjson, work *items, loop string, text []byte) (proto.Message, *failure) {
-	m := new(nextbestv1.RankRequest)
-	if f := n.read(text, m, &m.Loop, loop); f != nil {
-		return nil, f
-	}
-	return work.rank(ctx, m)
-}
-
-func sendTimeLine(ctx context.Context, n *ndjson, work *items, loop string, text []byte) (proto.Message, *failure) {
-	m := new(nextbestv1.SendTimeRequest)
-	if f := n.read(text, m, &m.Loop, loop); f != nil {
-		return nil, f
-	}
-	return work.sendTime(ctx, m)
-}
-
-// read reads a line's request. own is its loop, which is that of the path.
-func (n *ndjson) read(text []byte, m proto.Message, own *string, loop string) *failure {
-	if err := n.codec.UnmarshalOptions.Unmarshal(text, m); err != nil {
-		return malformedJSON(err.Error(), text)
-	}
-	if *own != "" && *own != loop {
-		return invalidFields([]violation{{"loop", fmt.Sprintf("is %q, and the path says %q", *own, loop)}})
-	}
-	*own = loop
-	return nil
+	return "", k, false
 }
 
 // line is one line of a body.
@@ -147,7 +141,15 @@ func (n *ndjson) answer(ctx context.Context, work *items, loop string, k batchKi
 	if l.tooLong {
 		return n.problem(l.number, &failure{reason: MessageTooLarge, detail: fmt.Sprintf("the line has more than %d bytes", n.maxLine)})
 	}
-	reply, f := k(ctx, n, work, loop, l.text)
+	request := k.request()
+	if err := n.codec.UnmarshalOptions.Unmarshal(l.text, request); err != nil {
+		return n.problem(l.number, malformedJSON(err.Error(), l.text))
+	}
+	if own := request.GetLoop(); own != "" && own != loop {
+		return n.problem(l.number, invalidFields([]violation{{"loop", fmt.Sprintf("is %q, and the path says %q", own, loop)}}))
+	}
+	k.setLoop(request, loop)
+	reply, f := k.call(ctx, work, request)
 	if f != nil {
 		return n.problem(l.number, f)
 	}

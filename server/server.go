@@ -79,9 +79,8 @@ func New(config Config, deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	calls := &itemCalls{decisions: &decisionService{deps: s.deps}, interceptor: interceptor}
-	s.grpc = s.newGRPC(interceptor, calls)
-	s.http, err = s.newHTTP(newInProcess(s.services, interceptor, s.tracing.start()), calls)
+	s.grpc = s.newGRPC(interceptor, newInProcess(s.services, interceptor, s.tracing.start(), false))
+	s.http, err = s.newHTTP(newInProcess(s.services, interceptor, s.tracing.start(), true))
 	return s, err
 }
 

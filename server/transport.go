@@ -37,7 +37,7 @@ func (s *Server) interceptor(limit *inFlight) (grpc.UnaryServerInterceptor, erro
 }
 
 // newGRPC returns the server of gRPC. The items of batches are calls of their own.
-func (s *Server) newGRPC(interceptor grpc.UnaryServerInterceptor, calls *itemCalls) *grpc.Server {
+func (s *Server) newGRPC(interceptor grpc.UnaryServerInterceptor, calls *inProcess) *grpc.Server {
 	server := grpc.NewServer(append(s.tracing.options(),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.UnaryInterceptor(interceptor),
@@ -82,7 +82,7 @@ func (s *Server) catchStream(ctx context.Context, value any) error {
 	return f.status().Err()
 }
 
-func (s *Server) newHTTP(conn grpc.ClientConnInterface, calls *itemCalls) (*http.Server, error) {
+func (s *Server) newHTTP(conn *inProcess) (*http.Server, error) {
 	handler := &httpHandler{maxBytes: int64(s.config.MaxMessageBytes), metrics: s.metrics, routes: routesOf(s.services)}
 	gateway, err := newGateway(conn, handler.refuse)
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *Server) newHTTP(conn grpc.ClientConnInterface, calls *itemCalls) (*http
 	}
 	handler.gateway = gateway
 	handler.batches = &ndjson{
-		calls: calls, codec: newJSONCodec(), maxLine: s.config.MaxMessageBytes, readTimeout: s.config.ReadTimeout, writeTimeout: s.config.WriteTimeout, batches: s.batches, refuse: handler.refuse,
+		calls: conn, codec: newJSONCodec(), maxLine: s.config.MaxMessageBytes, readTimeout: s.config.ReadTimeout, writeTimeout: s.config.WriteTimeout, batches: s.batches, refuse: handler.refuse,
 	}
 	if handler.webhooks, err = newWebhooks(s.config, s.deps, s.metrics, newWebhookSink(conn, s.deps.Tracker != nil)); err != nil {
 		return nil, fmt.Errorf("make the webhooks: %w", err)

@@ -166,7 +166,7 @@ func TestInProcess(t *testing.T) {
 	conn := newInProcess([]service{{desc: desc, impl: impl}}, func(ctx context.Context, m any, i *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) {
 		info = i
 		return h(ctx, m)
-	}, noSpan)
+	}, noSpan, false)
 	client := nextbestv1.NewDecisionServiceClient(conn)
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "traceparent", "00-1")
 	request := &nextbestv1.ActivateRequest{Loop: "shop", EventId: "e"}
