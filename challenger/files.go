@@ -117,6 +117,8 @@ func comparable(base, d *learn.Definition) error {
 	worth := d.Reward
 	worth.Model = base.Reward.Model
 	switch {
+	case base.Loop.Send != nil || d.Loop.Send != nil:
+		return fmt.Errorf("loops of send times have no challengers: evaluations do not learn users' hours")
 	case !reflect.DeepEqual(base.Reward, worth):
 		return fmt.Errorf("reward must be that of %s, or gains would be in another unit: copy it", filepath.Base(base.Path))
 	case len(base.Loop.Actions) == 0 && len(d.Loop.Actions) > 0:

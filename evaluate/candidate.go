@@ -97,6 +97,9 @@ func ParseWord(word string) (Candidate, error) {
 func expanded(candidates []Candidate, l *decision.Loop) ([]Candidate, error) {
 	var out []Candidate
 	for _, c := range candidates {
+		if c.file != nil && (c.file.Loop.Send != nil || l.Send != nil) {
+			return nil, fmt.Errorf("candidate %s: evaluations do not learn users' hours: of send times, ask for online, uniform, baseline or action:%s", c.Name, decision.DoNotSend)
+		}
 		if c.action != eachAction {
 			out = append(out, c)
 			continue
