@@ -133,12 +133,12 @@ func (s *sendgrid) item(raw json.RawMessage) Item {
 
 // customArgument returns a custom argument: the sender flattens them into the event, and documents a nested form too.
 func customArgument(all map[string]any, name string) string {
-	if text, ok := all[name].(string); ok {
+	if text := carried(all[name]); text != "" {
 		return text
 	}
 	for _, nest := range []string{"custom_args", "unique_args"} {
 		if nested, ok := all[nest].(map[string]any); ok {
-			if text, ok := nested[name].(string); ok {
+			if text := carried(nested[name]); text != "" {
 				return text
 			}
 		}
