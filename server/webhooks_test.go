@@ -12,6 +12,7 @@ import (
 
 	"github.com/nextbest/nextbest/eventlog"
 	"github.com/nextbest/nextbest/inbound"
+	"github.com/nextbest/nextbest/track"
 )
 
 const hooks = `version: 1
@@ -178,18 +179,20 @@ func TestWebhookRetries(t *testing.T) {
 // tracker notes what it is asked to find.
 type tracker struct {
 	mu   sync.Mutex
-	seen []inbound.Event
+	seen []track.Report
 }
 
-func (k *tracker) Track(_ context.Context, e inbound.Event) (inbound.Outcome, error) {
+func (k *tracker) Track(_ context.Context, r track.Report) (track.Answer, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.seen = append(k.seen, e)
-	if e.UserID == "panic" {
+	k.seen = append(k.seen, r)
+	if r.UserID == "panic" {
 		panic("a bug")
 	}
-	return inbound.Attributed, nil
+	return track.Answer{Outcome: track.Attributed}, nil
 }
+
+func (k *tracker) Stats(context.Context) (track.Stats, error) { return track.Stats{}, nil }
 
 // TestWebhookTracks hands what has no event id, and a user, to whoever finds decisions.
 func TestWebhookTracks(t *testing.T) {
@@ -197,11 +200,11 @@ func TestWebhookTracks(t *testing.T) {
 	deps := newWorld().deps()
 	deps.Webhooks, deps.Tracker = openHooks(t), k
 	r := serve(t, testConfig(), deps)
-	a := r.deliver(`[{"id":1,"kind":"open","user":"u-1","time":"2026-03-01T11:00:00Z"},{"id":2,"kind":"open"}]`)
-	if a.status != 200 || a.field("outcomes.attributed") != 1.0 || a.field("outcomes.unattributed") != 1.0 || len(k.seen) != 1 {
+	a := r.deliver(`[{"id":1,"kind":"open","user":"u-1","time":"2026-03-01T11:00:00Z"},{"id":2,"kind":"open"},{"id":3,"kind":"sent","user":"u-1"}]`)
+	if a.status != 200 || a.field("outcomes.attributed") != 1.0 || a.field("outcomes.unattributed") != 2.0 || len(k.seen) != 1 {
 		t.Fatalf("%d %s %v", a.status, a.body, k.seen)
 	}
-	if e := k.seen[0]; e.UserID != "u-1" || e.Loop != "shop" || e.Metric != "open" || e.Value != 1 || !e.Time.Equal(start.Add(-time.Hour)) {
+	if e := k.seen[0]; e.UserID != "u-1" || e.Loop != "shop" || e.Metric != "open" || e.Value != 1 || !e.At.Equal(start.Add(-time.Hour)) || !strings.HasPrefix(e.TrackID, "crm:") {
 		t.Errorf("%+v", e)
 	}
 	if a := r.deliver(`{"id":1,"kind":"open","user":"panic"}`); a.status != 500 {
