@@ -15,7 +15,7 @@ func (f *file) sources(parsed *ast.File) []entry {
 		root = parsed.Docs[0].Body
 	}
 	if len(parsed.Docs) > 1 || len(values(root)) == 0 {
-		f.failf(root, "a webhook file is one document with the keys version and sources")
+		f.failf(find(root), "a webhook file is one document with the keys version and sources")
 		return nil
 	}
 	var found []entry

@@ -61,9 +61,11 @@ func (f *fields) item(payload, event any) Item {
 		ID: r.text("id", f.id), Kind: r.text("kind", f.kind), Loop: r.text("loop", f.loop), EventID: r.text("event_id", f.eventID),
 		SlotID: r.text("slot_id", f.slotID), UserID: r.text("user_id", f.userID), ActionID: r.text("action_id", f.actionID),
 		Channel: r.text("channel", f.channel), UserAgent: r.text("user_agent", f.userAgent), IP: r.text("ip", f.ip),
-		Value: r.number("value", f.value), Time: r.time("time", f.time), Machine: r.flag("machine", f.machine),
+		Time: r.time("time", f.time), Machine: r.flag("machine", f.machine),
 	}
-	return Item{Event: e, Err: r.err}
+	var valued bool
+	e.Value, valued = r.number("value", f.value)
+	return Item{Event: e, Err: r.err, valued: valued}
 }
 
 // reader reads fields of one event, up to the first that cannot be read.
@@ -97,19 +99,20 @@ func (r *reader) text(name string, x expression) string {
 	return text
 }
 
-func (r *reader) number(name string, x expression) float64 {
+// number returns a number, and whether there is one.
+func (r *reader) number(name string, x expression) (float64, bool) {
 	switch v := r.value(name, x).(type) {
 	case nil:
 	case int64:
-		return float64(v)
+		return float64(v), true
 	case uint64:
-		return float64(v)
+		return float64(v), true
 	case float64:
-		return v
+		return v, true
 	default:
 		r.fail(name, errors.New("expected a number"))
 	}
-	return 0
+	return 0, false
 }
 
 func (r *reader) flag(name string, x expression) bool {

@@ -33,3 +33,12 @@ func (n *Names) fill(e *Event, get func(name string) string) {
 	e.Loop, e.EventID, e.SlotID = get(n.Loop), get(n.Event), get(n.Slot)
 	e.UserID, e.ActionID = get(n.User), get(n.Action)
 }
+
+// carried returns an id as it was sent along: text, or a number that was not put in quotes.
+func carried(v any) string {
+	text, err := textOf(v)
+	if err != nil {
+		return ""
+	}
+	return text
+}

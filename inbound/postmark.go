@@ -51,10 +51,7 @@ func (p *postmark) read(_ context.Context, d *Delivery) ([]Item, error) {
 	if t, err := time.Parse(time.RFC3339Nano, at); err == nil {
 		it.Event.Time = t.UTC()
 	}
-	p.ids.fill(&it.Event, func(name string) string {
-		text, _ := e.Metadata[name].(string)
-		return text
-	})
+	p.ids.fill(&it.Event, func(name string) string { return carried(e.Metadata[name]) })
 	return []Item{it}, nil
 }
 

@@ -72,18 +72,33 @@ func parseSendgridKey(text string) (*ecdsa.PublicKey, error) {
 	return nil, errors.New("the public key is not one of the curve P-256, as SendGrid's are")
 }
 
-// sendgridEvent has what is read of an event. Custom arguments stand beside these.
+// sendgridEvent has what is read of an event.
 type sendgridEvent struct {
-	Email     string `json:"email"`
-	Event     string `json:"event"`
-	Type      string `json:"type"` // of bounces: bounce or blocked
-	Timestamp int64  `json:"timestamp"`
-	EventID   string `json:"sg_event_id"`
-	MessageID string `json:"sg_message_id"`
-	UserAgent string `json:"useragent"`
-	IP        string `json:"ip"`
-	URL       string `json:"url"`
-	Machine   bool   `json:"sg_machine_open"`
+	Email, Event, EventID, MessageID, UserAgent, IP, URL string
+
+	Type      string // of bounces: bounce or blocked
+	Timestamp int64
+	Machine   bool
+}
+
+// sendgridEventOf reads the fields by their exact names: custom arguments stand beside them, and may be called alike but for
+// case, which the standard library's own matching does not tell apart.
+func sendgridEventOf(all map[string]any) (e sendgridEvent, err error) {
+	for name, into := range map[string]*string{
+		"email": &e.Email, "event": &e.Event, "sg_event_id": &e.EventID, "sg_message_id": &e.MessageID, "useragent": &e.UserAgent,
+		"ip": &e.IP, "url": &e.URL, "type": &e.Type,
+	} {
+		*into, _ = all[name].(string)
+	}
+	e.Machine, _ = all["sg_machine_open"].(bool)
+	e.Timestamp, _ = all["timestamp"].(int64)
+	if e.Event == "" {
+		return e, &RefusedError{"it has no event, as SendGrid's events do"}
+	}
+	if e.Timestamp <= 0 {
+		return e, &RefusedError{"its timestamp is no number of seconds since 1970"}
+	}
+	return e, nil
 }
 
 func (s *sendgrid) read(_ context.Context, d *Delivery) ([]Item, error) {
@@ -99,16 +114,16 @@ func (s *sendgrid) read(_ context.Context, d *Delivery) ([]Item, error) {
 }
 
 func (s *sendgrid) item(raw json.RawMessage) Item {
-	var e sendgridEvent
-	var all map[string]any
-	if err := json.Unmarshal(raw, &e); err != nil {
-		return Item{Err: &RefusedError{"it is not an event of SendGrid's: " + err.Error()}}
+	v, err := parseJSON(raw)
+	all, ok := v.(map[string]any)
+	if err != nil || !ok {
+		return Item{Err: &RefusedError{"it is not an event of SendGrid's, which are JSON objects"}}
 	}
-	_ = json.Unmarshal(raw, &all) // It has just been read.
-	it := Item{Event: Event{ID: e.identity(), Kind: e.kind(), Machine: e.Machine}}
-	if e.Timestamp > 0 {
-		it.Event.Time = time.Unix(e.Timestamp, 0).UTC()
+	e, err := sendgridEventOf(all)
+	if err != nil {
+		return Item{Event: Event{ID: e.EventID}, Err: err}
 	}
+	it := Item{Event: Event{ID: e.identity(), Kind: e.kind(), Machine: e.Machine, Time: time.Unix(e.Timestamp, 0).UTC()}}
 	if it.Event.Kind == Open || it.Event.Kind == Click { // of others it is a mail server's
 		it.Event.IP, it.Event.UserAgent = e.IP, e.UserAgent
 	}
@@ -118,12 +133,12 @@ func (s *sendgrid) item(raw json.RawMessage) Item {
 
 // customArgument returns a custom argument: the sender flattens them into the event, and documents a nested form too.
 func customArgument(all map[string]any, name string) string {
-	if text, ok := all[name].(string); ok {
+	if text := carried(all[name]); text != "" {
 		return text
 	}
 	for _, nest := range []string{"custom_args", "unique_args"} {
 		if nested, ok := all[nest].(map[string]any); ok {
-			if text, ok := nested[name].(string); ok {
+			if text := carried(nested[name]); text != "" {
 				return text
 			}
 		}
@@ -134,7 +149,7 @@ func customArgument(all map[string]any, name string) string {
 // identity does not rely on sg_event_id where it can do without: on redeliveries it has been seen to change
 // (https://github.com/sendgrid/sendgrid-nodejs/issues/1435). Two clicks of one recipient on one link in the same second are one.
 func (e *sendgridEvent) identity() string {
-	if e.MessageID == "" || e.Timestamp == 0 {
+	if e.MessageID == "" {
 		return e.EventID
 	}
 	return identity(e.MessageID, e.Email, e.Event, strconv.FormatInt(e.Timestamp, 10), e.URL)

@@ -146,8 +146,7 @@ func (p *sesPart) change() string {
 // nb_event_id being X-Nb-Event-Id (where the notification includes the original headers).
 func (r *sesRecord) carried(name string) string {
 	if values, ok := r.Mail.Tags[name].([]any); ok && len(values) > 0 {
-		text, _ := values[0].(string)
-		return text
+		return carried(values[0])
 	}
 	header := "X-" + strings.ReplaceAll(name, "_", "-")
 	for _, h := range r.Mail.Headers {

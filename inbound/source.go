@@ -19,6 +19,8 @@ type Item struct {
 	Event   Event
 	Ignored bool  // its kind is mapped to nothing
 	Err     error // why it can never be taken
+
+	valued bool // the event brings a value
 }
 
 // Fetcher gets what is behind an address of a sender, for SNS alone: its signing certificates, and the address that confirms a
@@ -109,8 +111,12 @@ func (s *Source) apply(it *Item) {
 		return
 	}
 	e.Activate, e.Metric = r.Activate, r.Metric
-	if r.Value != nil {
+	switch {
+	case r.Value != nil:
 		e.Value = *r.Value
+	case !r.Activate && !it.valued: // 0 would be a value like any other
+		it.Err = &RefusedError{"it has no value, and its rule names none"}
+		return
 	}
 	if e.Loop == "" {
 		e.Loop = s.loop

@@ -45,7 +45,11 @@ func newWebhooks(config Config, deps Deps, m *metrics, sink inbound.Sink) (*webh
 	}
 	w := &webhooks{sources: deps.Webhooks, sink: sink, now: deps.Now, log: newWebhookLog(deps.Logger), events: events,
 		limit: config.WriteTimeout / 2} // the other half is for the answer to reach the sender
-	for _, name := range w.sources.Names() { // a counter that is not there cannot be told from one that is 0
+	for _, name := range w.sources.Names() {
+		if s, _ := w.sources.Get(name); s.Unverified {
+			deps.Logger.Warn("anyone may deliver to this webhook: it is not verified", "source", name)
+		}
+		// A counter that is not there cannot be told from one that is 0.
 		w.count(context.Background(), name, map[inbound.Outcome]int{})
 	}
 	return w, nil

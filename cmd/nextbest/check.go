@@ -18,7 +18,7 @@ import (
 
 func checkCommand() *cobra.Command {
 	var asJSON, schema bool
-	var candidateOf, against string
+	var candidateOf, against, webhooks string
 	var cases caseFlags
 	cmd := &cobra.Command{
 		Use:   "check LOOPFILE|DIR...",
@@ -34,6 +34,8 @@ With --test it runs files of test cases: who gets what under a loop's guardrails
 what every rule says and which values it read; --min-coverage asks that so much of what rules can say (that they permit, that
 they object) is seen in some case.
 
+With --webhooks it checks webhook files as well, or alone: docs/webhooks.md. Their secrets are not looked at.
+
 With --against it holds the decisions of a data directory's log against the loop files: what their guardrails would have
 excluded, by rule, and whether the log could still answer what the loop would have earned; without a file, against those of
 the directory that 'nextbest serve' reads. It may run beside the service.`,
@@ -43,6 +45,7 @@ the directory that 'nextbest serve' reads. It may run beside the service.`,
   nextbest check --json loops/homepage.yaml
   nextbest check --test tests/homepage.yaml --explain
   nextbest check --test tests/homepage.yaml --min-coverage 100
+  nextbest check --webhooks webhooks.yaml
   nextbest check --against data loops/homepage.yaml
   nextbest check --schema > loop.schema.json`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -51,13 +54,13 @@ the directory that 'nextbest serve' reads. It may run beside the service.`,
 				return errors.New("--explain and --min-coverage are for --test")
 			case !(cases.coverage >= 0 && cases.coverage <= 100):
 				return errors.New("--min-coverage is a number from 0 to 100")
-			case len(cases.files) > 0 && (len(args) > 0 || schema || against != "" || candidateOf != ""):
-				return errors.New("--test takes no loop files, no --schema, no --against and no --loop: the cases name their loops")
+			case len(cases.files) > 0 && (len(args) > 0 || schema || against != "" || candidateOf != "" || webhooks != ""):
+				return errors.New("--test takes no loop files, no --schema, no --against, no --webhooks and no --loop: the cases name their loops")
 			case len(cases.files) > 0:
 				return nil
-			case schema && (len(args) > 0 || candidateOf != "" || against != ""):
-				return errors.New("--schema takes no loop files, no --loop and no --against")
-			case !schema && against == "" && len(args) == 0:
+			case schema && (len(args) > 0 || candidateOf != "" || against != "" || webhooks != ""):
+				return errors.New("--schema takes no loop files, no --loop, no --webhooks and no --against")
+			case !schema && against == "" && webhooks == "" && len(args) == 0:
 				return errors.New("name at least one loop file, as in: nextbest check loops/*.yaml")
 			}
 			return nil
@@ -73,6 +76,7 @@ the directory that 'nextbest serve' reads. It may run beside the service.`,
 				args = []string{envOr("LOOPS_DIR", "loops")}
 			}
 			report := checkFiles(args, candidateOf)
+			report.addWebhooks(webhooks)
 			if report.OK && against != "" {
 				return checkAgainst(cmd.Context(), against, report.definitions, cmd.OutOrStdout(), cmd.ErrOrStderr(), asJSON)
 			}
@@ -80,10 +84,13 @@ the directory that 'nextbest serve' reads. It may run beside the service.`,
 				return err
 			}
 			if !report.OK {
-				return reportedError{errors.New("there are problems in the loop files")}
+				return reportedError{errors.New("there are problems in the files")}
 			}
 			if !asJSON {
 				fmt.Fprintln(cmd.ErrOrStderr(), "no problems in", len(report.Files), "loop file(s)")
+				if webhooks != "" {
+					fmt.Fprintln(cmd.ErrOrStderr(), "no problems in", webhooks)
+				}
 			}
 			return nil
 		},
@@ -94,6 +101,7 @@ the directory that 'nextbest serve' reads. It may run beside the service.`,
 	cmd.Flags().BoolVar(&cases.explain, "explain", false, "with --test: show what every rule says, and the values that it read")
 	cmd.Flags().Float64Var(&cases.coverage, "min-coverage", 0, "with --test: how much of what rules can say must be seen, in percent")
 	cmd.Flags().StringVar(&against, "against", "", "hold the decisions of a data directory's log against the loop files")
+	cmd.Flags().StringVar(&webhooks, "webhooks", "", "check a webhook file, or a directory of them")
 	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of loop files")
 	return cmd
 }
@@ -104,6 +112,8 @@ type checkReport struct {
 	Files []checkedFile `json:"files"`
 	// Shared are the files of rules and brands that loops may include.
 	Shared []checkedFile `json:"shared,omitempty"`
+	// Webhooks is what --webhooks named, if it did.
+	Webhooks []checkedFile `json:"webhooks,omitempty"`
 
 	definitions []*learn.Definition // of the files that are right
 }
@@ -207,7 +217,7 @@ func (r *checkReport) print(w io.Writer, asJSON bool) error {
 		return e.Encode(r)
 	}
 	told := make(map[loop.Problem]bool) // a shared file's problems are those of every loop that includes it
-	for _, f := range slices.Concat(r.Files, r.Shared) {
+	for _, f := range slices.Concat(r.Files, r.Shared, r.Webhooks) {
 		for _, p := range f.Problems {
 			if told[p] {
 				continue

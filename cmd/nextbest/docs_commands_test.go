@@ -32,7 +32,7 @@ func shell(t *testing.T, page string) []string {
 func TestCommandsInDocsExist(t *testing.T) {
 	words := regexp.MustCompile(`"[^"]*"|'[^']*'|\S+`)
 	n := 0
-	for _, page := range []string{"audit.md", "batch.md", "catalogue.md"} {
+	for _, page := range []string{"audit.md", "batch.md", "catalogue.md", "webhooks.md"} {
 		for _, line := range shell(t, page) {
 			n++
 			args := words.FindAllString(line, -1)[1:]

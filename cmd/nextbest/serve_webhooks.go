@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nextbest/nextbest/inbound"
+	"github.com/nextbest/nextbest/loop"
 )
 
 // openWebhooks reads the webhook files, nil when there are none.
@@ -54,4 +55,20 @@ func (f *snsFetcher) Fetch(ctx context.Context, url string) ([]byte, error) {
 		return nil, fmt.Errorf("it answers %s", answer.Status)
 	}
 	return io.ReadAll(io.LimitReader(answer.Body, maxFetched))
+}
+
+// addWebhooks adds what checking webhook files came to; "" for none.
+func (r *checkReport) addWebhooks(path string) {
+	if path == "" {
+		return
+	}
+	_, err := inbound.Load(path)
+	f := checkedFile{File: path, OK: err == nil, Problems: []loop.Problem{}}
+	var problems inbound.FileProblems
+	errors.As(err, &problems)
+	for _, p := range problems {
+		f.Problems = append(f.Problems, loop.Problem(p))
+	}
+	r.OK = r.OK && f.OK
+	r.Webhooks = append(r.Webhooks, f)
 }
