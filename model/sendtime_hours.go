@@ -104,7 +104,8 @@ const (
 // habit is one choice of hyperparameters with what is computed from it.
 type habit struct {
 	habits
-	lags [hoursOfDay]float64
+	lags  [hoursOfDay]float64
+	table [sendCells * sendCells]float64 // covariances of cells
 }
 
 // newHabits returns all choices.
@@ -113,7 +114,7 @@ func newHabits() (out [betweens * widths * weekends]habit) {
 	for _, between := range [betweens]float64{0.02, 0.04, 0.08, 0.16} {
 		for _, width := range [widths]float64{0.5, 0.9} {
 			for _, weekend := range [weekends]float64{0.5, 0.9} {
-				out[i] = habit{habits{between, width, weekend}, circular(width)}
+				out[i].set(habits{between, width, weekend})
 				i++
 			}
 		}
@@ -124,5 +125,14 @@ func newHabits() (out [betweens * widths * weekends]habit) {
 // usualHabit is the number of the choice that counts until another one foresees rewards better.
 const usualHabit = 1*widths*weekends + 1
 
+func (h *habit) set(choice habits) {
+	h.habits, h.lags = choice, circular(choice.width)
+	for i := range sendCells {
+		for j := range sendCells {
+			h.table[i*sendCells+j] = h.covariance(&h.lags, i, j)
+		}
+	}
+}
+
 // at is the covariance of two cells.
-func (h *habit) at(i, j int) float64 { return h.covariance(&h.lags, i, j) }
+func (h *habit) at(i, j int) float64 { return h.table[i*sendCells+j] }

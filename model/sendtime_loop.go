@@ -111,31 +111,11 @@ type sendTimeLoopPredictor struct {
 func (p *sendTimeLoopPredictor) Estimate(dst []Estimate, context features.Set, candidates []Candidate) []Estimate {
 	var e UserEvidence
 	e.SetNumbers(context.Get(EvidenceFeature).Numbers())
-	var room [MaxHoursAtOnce]HourOfWeek
-	hours := room[:0]
+	var f userForecast
+	f.set(p.sends, &e)
 	for i := range candidates {
 		if v := candidates[i].Features.Get(HourFeature); v.Kind() == features.Number {
-			hours = append(hours, HourOfWeek(v.Number()))
-		}
-	}
-	from := len(dst)
-	dst = p.sends.Estimate(dst, &e, hours)
-	if len(hours) == len(candidates) {
-		return dst
-	}
-	return p.withNone(dst, from, candidates)
-}
-
-// MaxHoursAtOnce is up to how many times estimating takes no memory.
-const MaxHoursAtOnce = 192
-
-// withNone puts estimates of not sending between those of sends.
-func (p *sendTimeLoopPredictor) withNone(dst []Estimate, from int, candidates []Candidate) []Estimate {
-	sends := slices.Clone(dst[from:])
-	dst = dst[:from]
-	for i := range candidates {
-		if candidates[i].Features.Get(HourFeature).Kind() == features.Number {
-			dst, sends = append(dst, sends[0]), sends[1:]
+			dst = append(dst, f.at(HourOfWeek(v.Number())))
 		} else {
 			dst = append(dst, p.notSending())
 		}

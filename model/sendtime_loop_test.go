@@ -141,3 +141,15 @@ func mustBytes(b []byte, err error) []byte {
 	}
 	return b
 }
+
+func BenchmarkSendTimeLoopEstimate(b *testing.B) {
+	l := sentLoop(b, 4000)
+	p, _ := l.Predictor()
+	numbers := features.NumbersValue([]float64{8, 1, 0, 13, 2, 1, 18, 1, 1, 19, 0.99, 0, 30, 1.97, 1})
+	context, candidates := features.Set{{Name: EvidenceFeature, Value: numbers}}, append(hourly(), Candidate{ID: "do_not_send"})
+	var dst []Estimate
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = p.Estimate(dst[:0], context, candidates)
+	}
+}

@@ -34,22 +34,37 @@ func (s *SendTimes) forecast(belief *population, sent *[sendCells]float64) SendT
 // Events how many sends of all users the model has learned from at that time. Times can be as close together as wanted,
 // and each is finite.
 func (p *SendTimesPredictor) Estimate(dst []Estimate, e *UserEvidence, at []HourOfWeek) []Estimate {
-	var k kriging
-	var c contrast
-	k.set(&p.habit, e, p.defaultReward)
-	noise := p.RewardDeviation()
-	noise = float64(noise * noise)
+	var f userForecast
+	f.set(p, e)
 	for _, hour := range at {
-		t := hour.cells()
-		k.at(t, &c)
-		mean, variance := p.belief.predict(&c.z)
-		dst = append(dst, Estimate{
-			Mean:     p.defaultReward + mean + k.evidence(&c),
-			Variance: float64(noise * (c.variance + variance)),
-			Events:   uint64(t.of(p.sent)),
-		})
+		dst = append(dst, f.at(hour))
 	}
 	return dst
+}
+
+// userForecast estimates the times of one user's week.
+type userForecast struct {
+	predictor *SendTimesPredictor
+	noise     float64 // variance of rewards
+	user      kriging
+	compared  contrast
+}
+
+func (f *userForecast) set(p *SendTimesPredictor, e *UserEvidence) {
+	deviation := p.RewardDeviation()
+	f.predictor, f.noise = p, float64(deviation*deviation)
+	f.user.set(&p.habit, e, p.defaultReward)
+}
+
+func (f *userForecast) at(hour HourOfWeek) Estimate {
+	t := hour.cells()
+	f.user.at(t, &f.compared)
+	mean, variance := f.predictor.belief.predict(&f.compared.z)
+	return Estimate{
+		Mean:     f.predictor.defaultReward + mean + f.user.evidence(&f.compared),
+		Variance: float64(f.noise * (f.compared.variance + variance)),
+		Events:   uint64(t.of(f.predictor.sent)),
+	}
 }
 
 // Events returns how many sends the model has learned from.

@@ -15,7 +15,7 @@ import (
 
 // Bounds of a batch's stream. What is under way at once fills the pipelines to Redis and the log's groups, and no memory.
 const (
-	batchItems    = 128 // decided at once
+	batchItems    = 256 // decided at once
 	batchMessages = 2   // read and not answered yet, beside the one that is being written
 	maxStreams    = 64  // at once, over both protocols
 	// shedPause is how long an item waits that found too many calls running, before it is tried again.
