@@ -43,9 +43,6 @@ type unhurried struct{}
 // than to go without.
 func Unhurried(ctx context.Context) context.Context { return context.WithValue(ctx, unhurried{}, true) }
 
-// hasTime reports whether a decision that nobody waits for may try again to read its user.
-func hasTime(ctx context.Context) bool { return ctx.Value(unhurried{}) != nil && ctx.Err() == nil }
-
 // Rank decides req and returns its record once that is durable. The same event id again returns the same record.
 // Where the log cannot take it, the loop says what is returned: a baseline record without an event id and with
 // FallbackLogUnavailable, or ErrUnavailable.
@@ -184,14 +181,27 @@ func (d *Decider) readUser(ctx context.Context, l *Loop, in *Input, now time.Tim
 	if in.UserID == "" || len(l.UserNames) == 0 {
 		return claim{}
 	}
-	ctx, cancel := context.WithTimeout(ctx, d.featureBudget(ctx))
-	defer cancel()
-	raw, err := d.Features.Fetch(ctx, in.UserID, l.UserNames)
-	for hasTime(ctx) && errors.Is(err, context.DeadlineExceeded) { // The store was late, by a limit of its own.
-		raw, err = d.Features.Fetch(ctx, in.UserID, l.UserNames)
-	}
+	raw, err := d.fetch(ctx, in.UserID, l.UserNames)
 	in.known(l, raw, err, now)
 	return claim{}
+}
+
+// fetch reads a user's features within their share of the time. Where nobody waits for the one answer, it asks again while the store is late by
+// a limit of its own.
+func (d *Decider) fetch(ctx context.Context, user string, names []string) ([]features.Raw, error) {
+	budget := d.featureBudget(ctx)
+	if ctx.Value(unhurried{}) == nil {
+		limited, cancel := context.WithTimeout(ctx, budget)
+		defer cancel()
+		return d.Features.Fetch(limited, user, names)
+	}
+	began := time.Now()
+	for {
+		raw, err := d.Features.Fetch(ctx, user, names)
+		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil || time.Since(began) > budget {
+			return raw, err
+		}
+	}
 }
 
 // known completes in with the user's features as they were read.

@@ -95,18 +95,19 @@ const (
 
 // Loop is what decisions of one loop depend on, beside the model. It is immutable.
 type Loop struct {
-	Name      string
-	Actions   []Action // the catalogue, in order; empty when every request brings its own
-	Schema    features.Schema
-	Policy    model.Exploration
-	Mode      LearningMode
-	Salt      uint64 // of the draws
-	Features  OnFeaturesFailure
-	Log       OnLogFailure
-	RankSync  Durability
-	NoAction  OnNoAction
-	UserNames []string // names of Schema.User in order, as a Fetch wants them
-	Position  bool     // a slot's id is a feature of its own decision: SlotFeature
+	Name       string
+	Actions    []Action // the catalogue, in order; empty when every request brings its own
+	Schema     features.Schema
+	Policy     model.Exploration
+	PolicyName string // Policy.String(), made once; "" has it made for each decision
+	Mode       LearningMode
+	Salt       uint64 // of the draws
+	Features   OnFeaturesFailure
+	Log        OnLogFailure
+	RankSync   Durability
+	NoAction   OnNoAction
+	UserNames  []string // names of Schema.User in order, as a Fetch wants them
+	Position   bool     // a slot's id is a feature of its own decision: SlotFeature
 
 	Subjects    []guardrail.Subject      // Actions as guardrails see them
 	Mandatory   []bool                   // by action; nil when none is

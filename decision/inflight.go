@@ -30,15 +30,21 @@ func (f *inFlight) enter(ctx context.Context, key eventKey) (leave func(), err e
 			if shard.busy == nil {
 				shard.busy = map[eventKey]chan struct{}{}
 			}
-			done := make(chan struct{})
-			shard.busy[key] = done
+			shard.busy[key] = nil // Hardly anybody waits: who does makes the channel.
 			shard.Unlock()
 			return func() {
 				shard.Lock()
+				awaited := shard.busy[key]
 				delete(shard.busy, key)
 				shard.Unlock()
-				close(done)
+				if awaited != nil {
+					close(awaited)
+				}
 			}, nil
+		}
+		if other == nil {
+			other = make(chan struct{})
+			shard.busy[key] = other
 		}
 		shard.Unlock()
 		select {

@@ -30,7 +30,7 @@ func Decide(s *Snapshot, in *Input) (Outcome, error) {
 		Arm:      ArmPolicy,
 		Cold:     s.Model.Events() == 0,
 		Fallback: fallback(s.Loop, in),
-		Policy:   s.Loop.Policy.String(),
+		Policy:   s.Loop.policyName(),
 		Mode:     s.Loop.Mode,
 	}
 	for i := range in.Slots {
@@ -51,6 +51,14 @@ func Decide(s *Snapshot, in *Input) (Outcome, error) {
 		out.Choices = append(out.Choices, c)
 	}
 	return out, nil
+}
+
+// policyName is what records call the policy.
+func (l *Loop) policyName() string {
+	if l.PolicyName != "" {
+		return l.PolicyName
+	}
+	return l.Policy.String()
 }
 
 // mandatory reports whether an action of in must be served whenever it may be.

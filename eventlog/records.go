@@ -204,8 +204,11 @@ func ToDecision(record *logv1.Record) (*decision.Record, error) {
 // ToOutcome is ToDecision for who wants to know what was served and not what it is called: where that is a send time, actions
 // are as many as there were and have neither id nor features, which would be most of the work.
 func ToOutcome(record *logv1.Record) (*decision.Record, error) {
-	return toDecision(record, func(w *decision.SendWindow) []decision.Action { return make([]decision.Action, w.Len()) })
+	return toDecision(record, func(w *decision.SendWindow) []decision.Action { return unnamed[:w.Len():w.Len()] })
 }
+
+// unnamed are the actions of all send times that nobody asks the names of. They are never changed.
+var unnamed [decision.MaxSendTimes + 1]decision.Action
 
 func toDecision(record *logv1.Record, sends func(*decision.SendWindow) []decision.Action) (*decision.Record, error) {
 	d := record.GetDecision()

@@ -26,14 +26,34 @@ func holdsTogether(r *decision.Record) error {
 
 // newEvent opens the event of a decision at log time now. It has no examples yet.
 func newEvent(pos eventlog.Position, now int64, r *decision.Record) *event {
-	e := &event{
-		id: r.EventID, position: pos, opened: now, deferred: r.Deferred, learned: r.Learned(),
-		slots: make([]slot, len(r.Choices)), send: newSend(r),
-	}
+	e := allocate(r)
+	e.id, e.position, e.opened, e.deferred, e.learned = r.EventID, pos, now, r.Deferred, r.Learned()
 	for i := range e.slots {
 		e.slots[i].id = r.Slots[i].ID
 	}
 	return e
+}
+
+// allocate returns an event with its slots and its send, in one piece where there is one slot: there are millions of them.
+func allocate(r *decision.Record) *event {
+	switch {
+	case len(r.Choices) == 1 && r.Send != nil:
+		x := new(struct {
+			event
+			slot [1]slot
+			send
+		})
+		x.event.slots, x.event.send, x.send = x.slot[:], &x.send, newSend(r)
+		return &x.event
+	case len(r.Choices) == 1:
+		x := new(struct {
+			event
+			slot [1]slot
+		})
+		x.slots = x.slot[:]
+		return &x.event
+	}
+	return &event{slots: make([]slot, len(r.Choices))}
 }
 
 // look makes v what a model sees of a decision: the features that were used are those that are learned from, never ones

@@ -4,6 +4,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/eventlog"
 	"github.com/nextbest/nextbest/model"
@@ -31,9 +33,10 @@ type loopFold struct {
 	churn      uint64 // changes of the provisional sums since they were made afresh
 	changed    bool   // the model is another than at the last cut; not part of the state
 	scratch    model.Example
-	view       decision.View // memory of encode
-	ended      func(*event)  // told of each event whose window has ended, before it is forgotten; nil for nobody
-	supplement supplement    // of a Follower
+	view       decision.View             // memory of encode
+	ended      func(*event)              // told of each event whose window has ended, before it is forgotten; nil for nobody
+	supplement supplement                // of a Follower
+	offsets    [64][]decision.ZoneOffset // of the last sends by time zone, to be shared; not part of the state
 }
 
 // published is what the log says about the newest published snapshot.
@@ -81,6 +84,9 @@ func (l *loopFold) decision(pos eventlog.Position, r *decision.Record) (poison s
 		return PoisonRepeatedEvent
 	}
 	e := newEvent(pos, l.now, r)
+	if e.send != nil {
+		e.send.share(&l.offsets[xxhash.Sum64String(r.Send.Zone)%uint64(len(l.offsets))])
+	}
 	if e.learned && l.estimator != nil && e.send == nil {
 		l.encode(e, r)
 	}

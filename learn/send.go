@@ -1,6 +1,8 @@
 package learn
 
 import (
+	"slices"
+
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/model"
 )
@@ -13,16 +15,22 @@ type send struct {
 	offsets []decision.ZoneOffset // of the user's time zone
 }
 
-// newSend returns what there is to a decision on a send time, nil where it is none.
-func newSend(r *decision.Record) *send {
-	if r.Send == nil {
-		return nil
-	}
-	s := &send{user: r.UserID, offsets: r.Send.Offsets, none: true}
+// newSend returns what there is to a decision on a send time.
+func newSend(r *decision.Record) send {
+	s := send{user: r.UserID, offsets: r.Send.Offsets, none: true}
 	if at, sends := r.SendAt(); sends {
 		s.at, s.none = at.UnixNano(), false
 	}
 	return s
+}
+
+// share has the send use the offsets of another one, if they are the same: those of a campaign's users are few.
+func (s *send) share(with *[]decision.ZoneOffset) {
+	if slices.Equal(s.offsets, *with) {
+		s.offsets = *with
+	} else {
+		*with = s.offsets
+	}
 }
 
 // hour returns the send's time by the clock on the user's wall.

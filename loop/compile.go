@@ -46,6 +46,9 @@ func (c *compiler) definition(root *node) *learn.Definition {
 		l.Subjects = []guardrail.Subject{l.Send.Subject}
 		l.Policy = c.sendPolicy(root, l.Policy)
 	}
+	if l.Policy != nil {
+		l.PolicyName = l.Policy.String()
+	}
 	l.Contact = c.contact(root, l)
 	c.guardrails(root, l)
 	reward := c.reward(root.key("reward"))
