@@ -16,6 +16,9 @@ const ArmPolicy = "policy"
 // Decide fills every slot of in, in order, each action at most once. It is pure: the same snapshot and input give the
 // same outcome, bit for bit. Errors are InputErrors.
 func Decide(s *Snapshot, in *Input) (Outcome, error) {
+	if (s.Loop.Send != nil) != (in.Send != nil) {
+		return Outcome{}, &InputError{"loop", "chooses send times, and the input has none; or the other way round"}
+	}
 	if len(in.Actions) == 0 {
 		return Outcome{}, &InputError{"actions", "there is none, and the loop has no catalogue"}
 	}

@@ -118,10 +118,12 @@ func (j *joining) activate(shown int64) {
 		}
 		return
 	}
-	counts := j.event.deferred || j.event.send != nil && shown != 0
-	if counts && !j.event.activated && j.now <= j.event.closes(j.spec.Window) {
-		j.event.moved(shown)
-		j.event.activated = true
+	if j.now > j.event.closes(j.spec.Window) {
+		return
+	}
+	told := j.event.moved(shown)
+	if first := j.event.deferred && !j.event.activated; first || told && !j.event.deferred {
+		j.event.activated = j.event.deferred
 		j.activated = j.now
 	}
 }

@@ -156,14 +156,10 @@ func (l *loopFold) activation(eventID string, shown int64) {
 	}
 }
 
-// activate counts the first activation of an event: it makes a deferred one count, and says when a send was.
+// activate counts an activation: the first makes a deferred event count, the first that says a time says when a send was.
 func (l *loopFold) activate(e *event, shown int64) {
-	if e.activated {
-		return
-	}
 	e.moved(shown)
-	if !e.deferred {
-		e.activated = e.send != nil && shown != 0
+	if e.activated || !e.deferred {
 		return
 	}
 	before := e.standing()

@@ -12,6 +12,7 @@ type send struct {
 	user    string
 	at      int64                 // unix nanoseconds; of the send, as decided or as the activation says
 	none    bool                  // nothing is sent
+	told    bool                  // an activation has said when
 	offsets []decision.ZoneOffset // of the user's time zone
 }
 
@@ -39,11 +40,14 @@ func (s *send) hour() model.HourOfWeek {
 	return w.HourOfWeek(timeOf(s.at))
 }
 
-// moved notes when the send really was: what is learned from is what happened.
-func (e *event) moved(at int64) {
-	if at != 0 && e.send != nil && !e.send.none {
-		e.send.at = at
+// moved notes when the send really was, as the first activation that says so has it: what is learned from is what happened. It reports whether it
+// was told so.
+func (e *event) moved(at int64) bool {
+	if at == 0 || e.send == nil || e.send.none || e.send.told {
+		return false
 	}
+	e.send.at, e.send.told = at, true
+	return true
 }
 
 // settleSend makes an event on a send time part of the model.
@@ -67,7 +71,7 @@ func (s *send) encode(to *encoder) {
 	}
 	to.string(s.user)
 	to.varint(s.at)
-	to.flags(s.none)
+	to.flags(s.none, s.told)
 	to.uvarint(uint64(len(s.offsets)))
 	for _, o := range s.offsets {
 		to.varint(o.From)
@@ -81,7 +85,7 @@ func decodeSend(d *decoder) *send {
 		return nil
 	}
 	s := &send{user: d.string(), at: d.varint()}
-	d.flags(&s.none)
+	d.flags(&s.none, &s.told)
 	for range d.count(2) {
 		s.offsets = append(s.offsets, decision.ZoneOffset{From: d.varint(), Seconds: int(d.varint())})
 	}

@@ -33,7 +33,7 @@ func TestShippedLoops(t *testing.T) {
 			t.Errorf("%s: the schema of its first line: %v", d.Path, err)
 		}
 	}
-	if got := strings.Join(names, " "); got != "email-campaign homepage" {
+	if got := strings.Join(names, " "); got != "email-campaign homepage newsletter" {
 		t.Fatalf("the shipped loops are %s", got)
 	}
 }
@@ -46,6 +46,9 @@ func TestShippedLoopsRank(t *testing.T) {
 		{ID: "b", Features: features.Set{{Name: "y", Value: features.TextValue("z")}}},
 	}
 	for _, d := range shipped(t) {
+		if d.Loop.Send != nil {
+			continue // It is no loop to rank with; package server asks one for send times.
+		}
 		p, err := d.NewEstimator().Predictor()
 		if err != nil {
 			t.Fatal(err)

@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -117,6 +118,9 @@ type Support struct {
 
 // NewAgainst returns one without decisions, for a loop as its new file has it.
 func NewAgainst(l *decision.Loop) (*Against, error) {
+	if l.Send != nil {
+		return nil, errors.New("the rules of send times hold for the moment of each send, and are not checked against logged ones yet: leave out --against")
+	}
 	evaluation, err := ope.New(ope.HasAction|ope.HasPropensity|ope.HasTarget|ope.HasUnsupported|ope.HasKept|ope.HasUnit|ope.HasExpectedSquare,
 		nil, ope.Options{})
 	if err != nil {

@@ -154,7 +154,7 @@ func channelOf(s *logv1.Slot, action string, def *learn.Definition) string {
 	return ""
 }
 
-// activated reports whether an event is activated, and the time of showing or sending that the last activation named.
+// activated reports whether an event is activated, and the time of showing or sending that the first activation with one named.
 func (t *Tracker) activated(ctx context.Context, loop, eventID string) (yes bool, at time.Time, err error) {
 	history, err := t.o.Events.History(ctx, loop, eventID)
 	if err != nil {
@@ -163,7 +163,7 @@ func (t *Tracker) activated(ctx context.Context, loop, eventID string) (yes bool
 	for _, e := range history {
 		if a := e.Record.GetActivation(); a != nil {
 			yes = true
-			if n := a.GetEventTimeUnixNanos(); n != 0 {
+			if n := a.GetEventTimeUnixNanos(); n != 0 && at.IsZero() {
 				at = time.Unix(0, n)
 			}
 		}

@@ -75,7 +75,7 @@ is refused has its reason in the plan and stops nothing.`,
 	f.DurationVar(&o.granularity, "granularity", 0, "send times: between moments, as in 15m; else the loop's")
 	f.Uint32Var(&o.perMinute, "max-per-minute", 0, "send times: at most so many sends of the campaign in a minute; else the loop's")
 	f.BoolVar(&o.deferred, "defer-activation", false, "events count only once they are activated")
-	f.BoolVar(&o.restart, "restart", false, "leave the parts that an earlier run has left, and begin again")
+	f.BoolVar(&o.restart, "restart", false, "remove the parts that an earlier run has left, and begin again")
 	f.BoolVar(&o.strict, "strict", false, "exit 1 when any row was refused")
 	f.Int64Var(&o.maxErrors, "max-errors", 0, "stop when more rows than so many were refused; 0: never")
 	f.BoolVar(&o.asJSON, "json", false, "print one JSON document")
@@ -125,7 +125,7 @@ func (o *batchOptions) run(ctx context.Context, stdout, stderr io.Writer) error 
 	}
 	plan, err := batch.OpenPlan(o.out, input, o.restart)
 	if errors.Is(err, batch.ErrOther) {
-		return fmt.Errorf("%w; --restart leaves them and begins again", err)
+		return fmt.Errorf("%w; --restart removes them and begins again", err)
 	}
 	if err != nil {
 		return err
