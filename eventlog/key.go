@@ -138,6 +138,15 @@ func PacesSends(b []byte) bool {
 	return ok && hasField(window, fieldPerMinute)
 }
 
+// fieldShown is logv1.Activation.event_time_unix_nanos.
+const fieldShown = 3
+
+// TellsWhen reports whether a record's bytes are those of an activation that says when something was shown or sent.
+func TellsWhen(b []byte) bool {
+	body, ok := bytesField(b, fieldActivation)
+	return ok && hasField(body, fieldShown)
+}
+
 // bytesField returns the first field of a number that holds bytes.
 func bytesField(b []byte, number protowire.Number) ([]byte, bool) {
 	value, _, ok := nextBytes(b, number)

@@ -18,6 +18,7 @@ type event struct {
 	learned   bool // the model may learn from it
 	ripe      bool // it has reached the loop's patience
 	counted   bool // it is in the model's provisional sums
+	ended     bool // its window has ended
 	slots     []slot
 	rewards   []reward // in canonical order
 	machines  []reward // what machines did, in the order of the log: never learned from, kept to know it when it comes again

@@ -92,7 +92,7 @@ func (f *Follower) LookAt(v *decision.View, r *decision.Record, slot int) bool {
 
 // OpenEvents calls visit with each event whose window has not ended, in the order of decisions.
 func (f *Follower) OpenEvents(visit func(Settled)) {
-	for _, e := range f.fold.queue.all() {
+	for _, e := range f.fold.openEvents() {
 		visit(f.fold.settled(e, false))
 	}
 }

@@ -31,7 +31,7 @@ func (j *Joiner) Apply(pos eventlog.Position, r *logv1.Record) (poison string, e
 
 // Open calls visit with every event whose window has not ended, in the order of the decisions.
 func (j *Joiner) Open(visit func(Settled)) {
-	for _, e := range j.fold.queue.all() {
+	for _, e := range j.fold.openEvents() {
 		visit(j.fold.settled(e, false))
 	}
 }

@@ -25,7 +25,8 @@ type loopFold struct {
 	counts     counts
 	delays     delays
 	open       map[string]*event
-	queue      queue[*event] // the open events in the order of their decisions, which is that of their times
+	queue      queue[*event] // the events in the order of their decisions, which is that of their times; the first is open
+	closings   closings      // of a loop of send times: the open events by the end of their windows
 	ripe       int           // the first so many of queue have reached the loop's patience
 	waiting    waiting
 	closed     closedEvents
@@ -92,6 +93,7 @@ func (l *loopFold) decision(pos eventlog.Position, r *decision.Record) (poison s
 	}
 	l.open[e.id] = e
 	l.queue.push(e)
+	l.schedule(e)
 	if h := l.waiting.take(e.id); h != nil {
 		l.release(e, h)
 	}
@@ -158,7 +160,12 @@ func (l *loopFold) activation(eventID string, shown int64) {
 
 // activate counts an activation: the first makes a deferred event count, the first that says a time says when a send was.
 func (l *loopFold) activate(e *event, shown int64) {
-	e.moved(shown)
+	if l.now > e.closes(l.window()) {
+		return // It was to come within the window of the plan.
+	}
+	if e.moved(shown) {
+		l.schedule(e)
+	}
 	if e.activated || !e.deferred {
 		return
 	}
@@ -204,8 +211,8 @@ func (l *loopFold) accept(e *event, c claim) {
 // advance moves the loop's time and does everything that was due by then. It comes before a record's own effect.
 func (l *loopFold) advance(to int64) {
 	l.now = max(l.now, to)
-	for l.queue.len() > 0 && l.now > l.queue.front().closes(l.window()) {
-		l.close()
+	for e := l.next(); e != nil && l.now > e.closes(l.window()); e = l.next() {
+		l.close(e)
 	}
 	patience := l.delays.patience(l.window())
 	for l.ripe < l.queue.len() && l.now-l.queue.at(l.ripe).opened >= patience {
@@ -226,8 +233,8 @@ func (l *loopFold) advance(to int64) {
 // due returns when advance will next have something to do, and false when nothing is under way.
 func (l *loopFold) due() (int64, bool) {
 	at, ok := int64(math.MaxInt64), false
-	if l.queue.len() > 0 {
-		at, ok = l.queue.front().closes(l.window())+1, true
+	if e := l.next(); e != nil {
+		at, ok = e.closes(l.window())+1, true
 	}
 	if l.ripe < l.queue.len() {
 		at = min(at, l.queue.at(l.ripe).opened+l.delays.patience(l.window()))
@@ -243,12 +250,10 @@ func (l *loopFold) expireWaiting() {
 	}
 }
 
-// close settles the event at the head of the queue: events settle in the order of their decisions, whatever the order
-// of their rewards.
-func (l *loopFold) close() {
-	e := l.queue.front()
-	l.queue.pop()
-	l.ripe = max(0, l.ripe-1)
+// close settles an event, the next: events settle in the order of their decisions, whatever the order of their rewards; in a loop
+// of send times, in that of the ends of their windows.
+func (l *loopFold) close(e *event) {
+	l.leave(e)
 	delete(l.open, e.id)
 	l.closed.add(e.id, l.now)
 	ending := e.ending()

@@ -2,6 +2,7 @@ package learn
 
 import (
 	"slices"
+	"time"
 
 	"github.com/nextbest/nextbest/decision"
 	"github.com/nextbest/nextbest/model"
@@ -40,10 +41,14 @@ func (s *send) hour() model.HourOfWeek {
 	return w.HourOfWeek(timeOf(s.at))
 }
 
+// earliestSend is how long before its decision a send may have been, by a clock that is slow. The server refuses others where it knows the
+// decision; an activation that comes first it cannot check.
+const earliestSend = 10 * time.Minute
+
 // moved notes when the send really was, as the first activation that says so has it: what is learned from is what happened. It reports whether it
 // was told so.
 func (e *event) moved(at int64) bool {
-	if at == 0 || e.send == nil || e.send.none || e.send.told {
+	if at == 0 || e.send == nil || e.send.none || e.send.told || at < e.opened-int64(earliestSend) {
 		return false
 	}
 	e.send.at, e.send.told = at, true

@@ -260,3 +260,35 @@ func TestEvidenceReachesDecisions(t *testing.T) {
 func activatedNow(loop, eventID string, sent time.Time) *logv1.Record {
 	return at(time.Now().UnixNano(), loop, &logv1.Activation{EventId: eventID, EventTimeUnixNanos: sent.UnixNano()})
 }
+
+// A send that is planned far ahead keeps none of those before it from being learned from, whatever was decided first; and an activation that
+// comes after its send's window, or says a time from long before the decision, changes nothing for the learner and for Join alike.
+func TestAFarPlanKeepsNothingBack(t *testing.T) {
+	f := newsletter()
+	f.Window = time.Hour
+	spec := must(compileFile("news", f.bytes())).Reward
+	records := []*logv1.Record{
+		changeTo(sunday.Add(-time.Hour).UnixNano(), f),
+		planned(sunday, "far", "bob", 40, false),
+		planned(sunday.Add(time.Second), "near", "ann", 1, false),
+		planned(sunday.Add(2*time.Second), "late", "cat", 1, true),
+		openedAt(sunday.Add(90*time.Minute), "near", "r"),
+		openedAt(sunday.Add(90*time.Minute), "late", "r"),
+		activated(sunday.Add(3*time.Hour), "late", sunday.Add(time.Hour)),
+		atTime(sunday.Add(4*time.Hour), &logv1.Cut{Number: 1}),
+	}
+	fold := foldOf(t, nil, newMemoryLog(records...))
+	l := fold.loops["news"]
+	if n := l.estimator.(*model.SendTimeLoop).Users(); n != 1 || len(l.open) != 1 || l.counts.rewards[NotActivated] != 1 || l.counts.endings[EndedNotActivated] != 1 {
+		t.Errorf("%d users are known, %d events open, rewards %v, endings %v", n, len(l.open), l.counts.rewards, l.counts.endings)
+	}
+	again := newFold(compileFile, readHistory(context.Background(), newMemoryLog(records...)))
+	if err := again.readState(stateOf(t, fold)); err != nil || !bytes.Equal(stateOf(t, again), stateOf(t, fold)) {
+		t.Errorf("another state is read: %v", err)
+	}
+	j := must(Join(&spec, []eventlog.Entry{{Position: 1, Record: activated(sunday.Add(-time.Hour), "old", sunday.Add(-6*365*24*time.Hour))},
+		{Position: 2, Record: planned(sunday, "old", "ann", 5, false)}}, sunday))
+	if !j.Sent.Equal(sunday.Truncate(time.Hour).Add(5 * time.Hour)) {
+		t.Errorf("sent %s", j.Sent)
+	}
+}

@@ -86,11 +86,17 @@ func (l *loopFold) encodeState(e *encoder) error {
 	l.catalogues.encode(e)
 	l.counts.encode(e)
 	l.delays.encode(e)
-	e.uvarint(uint64(l.queue.len()))
-	for _, ev := range l.queue.all() {
+	open, ripe := l.openEvents(), 0
+	e.uvarint(uint64(len(open)))
+	for _, ev := range open {
 		ev.encode(e)
 	}
-	e.uvarint(uint64(l.ripe))
+	for _, ev := range l.queue.all()[:l.ripe] {
+		if !ev.ended {
+			ripe++
+		}
+	}
+	e.uvarint(uint64(ripe))
 	l.waiting.encode(e)
 	l.closed.encode(e)
 	e.uvarint(l.churn)
@@ -140,6 +146,7 @@ func decodeState(d *decoder, compile Compile) (*loopFold, error) {
 func (l *loopFold) reopen(e *event) {
 	l.open[e.id] = e
 	l.queue.push(e)
+	l.schedule(e)
 	if e.counted {
 		l.counted++
 	}

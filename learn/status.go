@@ -80,7 +80,7 @@ func (t *tail) status(p *publisher) *Status {
 		Rewards: named[Outcome](l.counts.rewards[:]), Events: named[Ending](l.counts.endings[:]),
 		Fallbacks: maps.Clone(l.counts.fallbacks), Excluded: maps.Clone(l.counts.excluded), Warned: maps.Clone(l.counts.warned),
 		Defaulted: maps.Clone(l.counts.defaulted), Poison: maps.Clone(l.counts.poison),
-		OpenEvents: uint64(l.queue.len()), Held: uint64(l.waiting.size), Capped: l.capped(),
+		OpenEvents: uint64(len(l.open)), Held: uint64(l.waiting.size), Capped: l.capped(),
 		Patience: time.Duration(l.delays.patience(l.window())), LastError: p.failure, Refused: p.refused,
 	}
 }

@@ -108,7 +108,7 @@ func (l *loopFold) capped() uint64 {
 
 // freshen makes the provisional sums again from the events in them.
 func (l *loopFold) freshen() {
-	events := l.queue.all()
+	events := l.openEvents()
 	counted := make([]*event, 0, l.counted)
 	for _, e := range events {
 		if e.counted {

@@ -113,10 +113,26 @@ func (s *decisionService) Activate(ctx context.Context, m *nextbestv1.ActivateRe
 	if _, err := s.deps.Events.Append(ctx, record, def.RewardSync); err != nil {
 		return nil, fmt.Errorf("append activation: %w", err)
 	}
-	if event != nil && shown != 0 {
-		s.deps.Decider.Sent(event, time.Unix(0, shown))
+	if event != nil && event.Send != nil && shown != 0 {
+		return &nextbestv1.ActivateResponse{Outcome: accepted}, s.moved(ctx, def, event, now)
 	}
 	return &nextbestv1.ActivateResponse{Outcome: outcomeOf(event)}, nil
+}
+
+// moved has caps count a send at the moment at which it was, as the event's history says: the first activation with a time holds.
+func (s *decisionService) moved(ctx context.Context, def *learn.Definition, event *decision.Record, now time.Time) error {
+	history, err := s.deps.Events.History(ctx, event.Loop, event.EventID)
+	if err != nil {
+		return fmt.Errorf("read the history of an event: %w", err)
+	}
+	joined, err := learn.Join(&def.Reward, history, now)
+	if err != nil {
+		return fmt.Errorf("join the history of an event: %w", err)
+	}
+	if !joined.Sent.IsZero() {
+		s.deps.Decider.Sent(event, joined.Sent)
+	}
+	return nil
 }
 
 // GetEvent implements nextbestv1.DecisionServiceServer.

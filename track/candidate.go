@@ -102,7 +102,7 @@ func (t *Tracker) served(ctx context.Context, r *Report, c *candidate) (attribut
 		out.Slots = append(out.Slots, attribution.Slot{Action: action, Channel: channelOf(s, action, def)})
 	}
 	if d.GetDeferred() {
-		out.Shown, _, err = t.activated(ctx, c.loop, d.GetEventId())
+		out.Shown, _, err = t.activated(ctx, c.loop, d.GetEventId(), time.Time{})
 	}
 	return out, err
 }
@@ -113,7 +113,7 @@ func (t *Tracker) servedSend(ctx context.Context, c *candidate, record *logv1.Re
 	if err != nil {
 		return attribution.Served{}, fmt.Errorf("read the decision at position %d: %w", c.position, err)
 	}
-	shown, moved, err := t.activated(ctx, c.loop, r.EventID)
+	shown, moved, err := t.activated(ctx, c.loop, r.EventID, r.Time)
 	at, sends := r.SendAt()
 	if err != nil || !sends {
 		return attribution.Served{Slots: make([]attribution.Slot, 1)}, err
@@ -154,8 +154,8 @@ func channelOf(s *logv1.Slot, action string, def *learn.Definition) string {
 	return ""
 }
 
-// activated reports whether an event is activated, and the time of showing or sending that the first activation with one named.
-func (t *Tracker) activated(ctx context.Context, loop, eventID string) (yes bool, at time.Time, err error) {
+// activated reports whether an event is activated, and the time of showing or sending that the first activation with one named that can be: not from long before it was decided.
+func (t *Tracker) activated(ctx context.Context, loop, eventID string, decided time.Time) (yes bool, at time.Time, err error) {
 	history, err := t.o.Events.History(ctx, loop, eventID)
 	if err != nil {
 		return false, at, fmt.Errorf("read the history of an event: %w", err)
@@ -163,7 +163,7 @@ func (t *Tracker) activated(ctx context.Context, loop, eventID string) (yes bool
 	for _, e := range history {
 		if a := e.Record.GetActivation(); a != nil {
 			yes = true
-			if n := a.GetEventTimeUnixNanos(); n != 0 && at.IsZero() {
+			if n := a.GetEventTimeUnixNanos(); n != 0 && at.IsZero() && time.Unix(0, n).After(decided.Add(-10*time.Minute)) {
 				at = time.Unix(0, n)
 			}
 		}

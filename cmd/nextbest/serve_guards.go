@@ -69,7 +69,7 @@ func openGuards(ctx context.Context, o serveOptions, events *eventlog.Events, st
 	}
 	g.catalogue = catalogue.New(catalogue.Options{Rules: g.admission, Journal: g.trail, Store: copies, Now: time.Now, Logger: logger})
 	g.suppressions = contact.NewSuppressions(g.trail, keeper, logger)
-	if err := g.restore(ctx, events.Log()); err != nil {
+	if err := g.restore(ctx, events.Log(), events); err != nil {
 		return nil, fmt.Errorf("read guardrails' state from the log: %w", err)
 	}
 	ctx, g.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -104,7 +104,7 @@ func replicaID(data string) (string, error) {
 }
 
 // restore folds the log. What Redis keeps is not read again: it outlives this process.
-func (g *guards) restore(ctx context.Context, l *eventlog.Log) error {
+func (g *guards) restore(ctx context.Context, l *eventlog.Log, events *eventlog.Events) error {
 	if err := g.offerReviews(ctx, l); err != nil {
 		return err
 	}
@@ -123,10 +123,41 @@ func (g *guards) restore(ctx context.Context, l *eventlog.Log) error {
 	if err != nil || failed != nil || g.memory == nil {
 		return errors.Join(err, failed)
 	}
-	return contact.Restore(ctx, l, time.Now().Add(-contact.Kept), func(r contact.Restored) error {
+	err = contact.Restore(ctx, l, time.Now().Add(-contact.Kept), func(r contact.Restored) error {
 		for _, c := range r.Contacts {
 			g.memory.Restore(r.User, c)
 		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return g.restoreSent(ctx, l, events)
+}
+
+// restoreSent has caps count sends again at the moments at which they really were.
+func (g *guards) restoreSent(ctx context.Context, l *eventlog.Log, events *eventlog.Events) error {
+	mover := &decision.Decider{Contacts: g.contacts}
+	told := make(map[[2]string]bool)
+	return l.Each(ctx, func(pos eventlog.Position, b []byte) error {
+		if !eventlog.TellsWhen(b) {
+			return nil
+		}
+		record, err := eventlog.Unmarshal(b)
+		if err != nil {
+			return fmt.Errorf("position %d: %w", pos, err)
+		}
+		a := record.GetActivation()
+		key := [2]string{a.GetLoop(), a.GetEventId()}
+		if told[key] {
+			return nil
+		}
+		told[key] = true
+		r, err := events.Find(ctx, a.GetLoop(), a.GetEventId(), decision.Process)
+		if err != nil || r == nil {
+			return err
+		}
+		mover.Sent(r, time.Unix(0, a.GetEventTimeUnixNanos()))
 		return nil
 	})
 }
@@ -183,7 +214,7 @@ func restorePaces(ctx context.Context, l *eventlog.Log, d *decision.Decider) err
 		if err != nil {
 			return nil // What cannot be read was sent to nobody that anyone could tell.
 		}
-		if at, sends := r.SendAt(); sends && at.After(now) {
+		if at, sends := r.SendAt(); sends && !at.Before(now.Truncate(time.Minute)) {
 			d.RestorePace(r)
 		}
 		return nil
