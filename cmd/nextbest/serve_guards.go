@@ -69,7 +69,7 @@ func openGuards(ctx context.Context, o serveOptions, events *eventlog.Events, st
 	}
 	g.catalogue = catalogue.New(catalogue.Options{Rules: g.admission, Journal: g.trail, Store: copies, Now: time.Now, Logger: logger})
 	g.suppressions = contact.NewSuppressions(g.trail, keeper, logger)
-	if err := g.restore(ctx, events.Log(), events); err != nil {
+	if err := g.restore(ctx, events); err != nil {
 		return nil, fmt.Errorf("read guardrails' state from the log: %w", err)
 	}
 	ctx, g.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -104,7 +104,8 @@ func replicaID(data string) (string, error) {
 }
 
 // restore folds the log. What Redis keeps is not read again: it outlives this process.
-func (g *guards) restore(ctx context.Context, l *eventlog.Log, events *eventlog.Events) error {
+func (g *guards) restore(ctx context.Context, events *eventlog.Events) error {
+	l := events.Log()
 	if err := g.offerReviews(ctx, l); err != nil {
 		return err
 	}
@@ -132,14 +133,14 @@ func (g *guards) restore(ctx context.Context, l *eventlog.Log, events *eventlog.
 	if err != nil {
 		return err
 	}
-	return g.restoreSent(ctx, l, events)
+	return g.restoreSent(ctx, events)
 }
 
 // restoreSent has caps count sends again at the moments at which they really were.
-func (g *guards) restoreSent(ctx context.Context, l *eventlog.Log, events *eventlog.Events) error {
+func (g *guards) restoreSent(ctx context.Context, events *eventlog.Events) error {
 	mover := &decision.Decider{Contacts: g.contacts}
 	told := make(map[[2]string]bool)
-	return l.Each(ctx, func(pos eventlog.Position, b []byte) error {
+	return events.Log().Each(ctx, func(pos eventlog.Position, b []byte) error {
 		if !eventlog.TellsWhen(b) {
 			return nil
 		}
